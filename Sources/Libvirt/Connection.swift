@@ -1,0 +1,133 @@
+internal import CLibvirt
+internal import Glibc
+
+/// An open connection to a libvirt daemon; closed when the last reference goes.
+///
+/// Every call blocks a thread of its own, never the caller's. libvirt's connections are safe for
+/// use from several threads (libvirt, "Thread safety").
+@safe public final class Connection: Sendable {
+  /// The URI asked for, for messages.
+  public let uri: String
+  // Set once and only handed to libvirt, which locks it itself.
+  nonisolated(unsafe) private let pointer: virConnectPtr
+
+  private init(uri: String, pointer: virConnectPtr) {
+    self.uri = uri
+    unsafe self.pointer = unsafe pointer
+  }
+
+  deinit {
+    unsafe virConnectClose(pointer)
+  }
+
+  /// Opens a connection (`virConnectOpen`).
+  ///
+  /// - Throws: what libvirt said; the object is the URI.
+  public static func open(uri: String) async throws(LibvirtError) -> Connection {
+    try await BlockingCall.run {
+      virInitialize()
+      // Without a handler of its own libvirt prints every error to stderr.
+      unsafe virSetErrorFunc(nil) { _, _ in }
+      guard let pointer = unsafe virConnectOpen(uri) else {
+        return .failure(.last(operation: "virConnectOpen", object: uri))
+      }
+      return .success(unsafe Connection(uri: uri, pointer: pointer))
+    }
+  }
+
+  /// The hypervisor driver: `QEMU`, `LXC`, `TEST` … (`virConnectGetType`).
+  public func hypervisorType() async throws(LibvirtError) -> String {
+    try await call("virConnectGetType") { connection in
+      unsafe virConnectGetType(connection).map { unsafe String(cString: $0) }
+    }
+  }
+
+  /// The hypervisor's version (`virConnectGetVersion`); 0.0.0 where the driver does not say.
+  public func hypervisorVersion() async throws(LibvirtError) -> Version {
+    try await version("virConnectGetVersion") { unsafe virConnectGetVersion($0, $1) }
+  }
+
+  /// The *daemon's* libvirt version (`virConnectGetLibVersion`), not the client library's.
+  public func daemonVersion() async throws(LibvirtError) -> Version {
+    try await version("virConnectGetLibVersion") { unsafe virConnectGetLibVersion($0, $1) }
+  }
+
+  /// Every domain, running or not, as name and UUID (`virConnectListAllDomains`).
+  public func domains() async throws(LibvirtError) -> [Domain] {
+    try await call("virConnectListAllDomains") { [self] connection -> [Domain]? in
+      var list: UnsafeMutablePointer<virDomainPtr?>?
+      let count = unsafe virConnectListAllDomains(connection, &list, 0)
+      guard count >= 0, let entries = unsafe list else { return nil }
+      var found: [Domain] = []
+      for index in 0..<Int(count) {
+        if let pointer = unsafe entries[index] {
+          found.append(unsafe Domain(connection: self, pointer: pointer))
+        }
+      }
+      // The array is the caller's, allocated with malloc.
+      unsafe free(entries)
+      return found
+    }
+  }
+
+  /// The domain with this UUID (`virDomainLookupByUUIDString`); nil if there is none.
+  public func domain(uuid: String) async throws(LibvirtError) -> Domain? {
+    try await lookup("virDomainLookupByUUIDString", uuid) {
+      unsafe virDomainLookupByUUIDString($0, uuid)
+    }
+  }
+
+  /// The domain with this name (`virDomainLookupByName`); nil if there is none.
+  public func domain(name: String) async throws(LibvirtError) -> Domain? {
+    try await lookup("virDomainLookupByName", name) { unsafe virDomainLookupByName($0, name) }
+  }
+
+  /// The running domain with this id (`virDomainLookupByID`); nil if there is none.
+  public func domain(id: Int32) async throws(LibvirtError) -> Domain? {
+    try await lookup("virDomainLookupByID", "\(id)") { unsafe virDomainLookupByID($0, id) }
+  }
+
+  /// Defines a domain, or redefines the one with the XML's UUID (`virDomainDefineXMLFlags`).
+  ///
+  /// - Parameter xml: an inactive, secure domain XML.
+  @discardableResult
+  public func define(xml: String) async throws(LibvirtError) -> Domain {
+    try await call("virDomainDefineXMLFlags") { [self] connection in
+      unsafe virDomainDefineXMLFlags(connection, xml, 0).map {
+        unsafe Domain(connection: self, pointer: $0)
+      }
+    }
+  }
+
+  @safe private func lookup(
+    _ operation: String, _ object: String,
+    _ body: @escaping @Sendable (virConnectPtr) -> virDomainPtr?
+  ) async throws(LibvirtError) -> Domain? {
+    try await BlockingCall.run { [self] in
+      if let found = unsafe body(pointer) {
+        return .success(unsafe Domain(connection: self, pointer: found))
+      }
+      let error = LibvirtError.last(operation: operation, object: object)
+      return error.code == .noDomain ? .success(nil) : .failure(error)
+    }
+  }
+
+  @safe private func call<Value: Sendable>(
+    _ operation: String, _ body: @escaping @Sendable (virConnectPtr) -> Value?
+  ) async throws(LibvirtError) -> Value {
+    try await BlockingCall.run { [self] in
+      if let value = unsafe body(pointer) { return .success(value) }
+      return .failure(.last(operation: operation, object: uri))
+    }
+  }
+
+  @safe private func version(
+    _ operation: String,
+    _ body: @escaping @Sendable (virConnectPtr, UnsafeMutablePointer<UInt>) -> Int32
+  ) async throws(LibvirtError) -> Version {
+    try await call(operation) { connection in
+      var number: UInt = 0
+      return unsafe body(connection, &number) == 0 ? Version(libvirt: number) : nil
+    }
+  }
+}
