@@ -1,0 +1,203 @@
+internal import Libvirt
+
+/// Decides how a server's snapshot is taken: a pure function of the facts and the request.
+public enum Decision {
+  /// Makes the plan.
+  ///
+  /// - Throws: `noDisk`, `serverBusy`, `notPossible`, `notQuiesced`, `badFormat`; nothing has been
+  ///   touched then.
+  public static func plan(_ facts: Facts, _ request: Request) throws(SnapshotError) -> Plan {
+    let (disk, whyDisk) = try chooseDisk(facts, request)
+    try checkIdle(facts, disk)
+    let (mechanism, whyMechanism) = try chooseMechanism(facts, request, disk)
+    let (quiesce, whyQuiesce) = try chooseQuiesce(facts, request, mechanism)
+    let (format, whyFormat) = try chooseFormat(request, disk)
+    let hostDevices = mechanism == .managedSave ? facts.domain.hostDevices : []
+    var reasons = [
+      Plan.Reason(
+        topic: "mode", choice: mechanism.isLive ? "live" : "cold",
+        because: whyMode(facts, request, mechanism)),
+      Plan.Reason(topic: "mechanism", choice: mechanism.rawValue, because: whyMechanism),
+      Plan.Reason(
+        topic: "quiesce", choice: quiesce == .none ? "no" : "freeze", because: whyQuiesce),
+      Plan.Reason(topic: "disk", choice: disk.target, because: whyDisk),
+      Plan.Reason(topic: "format", choice: format.name, because: whyFormat),
+      Plan.Reason(
+        topic: "delivery", choice: "spool",
+        because: "qemu-img convert writes one flat file, which is then sent"),
+      Plan.Reason(topic: "downtime", choice: downtime(mechanism), because: whyDowntime(mechanism)),
+    ]
+    if !hostDevices.isEmpty {
+      reasons.append(
+        Plan.Reason(
+          topic: "host devices", choice: hostDevices.map(\.label).joined(separator: ", "),
+          because: "a guest that holds them can't be saved: detached before, attached after"))
+    }
+    return Plan(
+      mechanism: mechanism, quiesce: quiesce, disk: disk,
+      virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
+      hostDevices: hostDevices, reasons: reasons)
+  }
+
+  private static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
+    -> (DiskDescription, String)
+  {
+    let disks = facts.domain.disks.filter { $0.device == "disk" && $0.source != .none }
+    let others = { (chosen: DiskDescription) in
+      let rest = facts.domain.disks.filter { $0.target != chosen.target }.map(\.target)
+      return rest.isEmpty ? "" : "; not taken: \(rest.joined(separator: ", "))"
+    }
+    if let wanted = request.disk {
+      guard let disk = disks.first(where: { $0.target == wanted }) else {
+        throw SnapshotError(
+          .noDisk, "\(facts.label) has no disk '\(wanted)' that could be taken",
+          remedy: disks.isEmpty
+            ? "Look with `virsh domblklist \(facts.domain.name)`"
+            : "Name one of these with --disk: \(disks.map(\.target).joined(separator: ", "))")
+      }
+      return (disk, "asked for with --disk" + others(disk))
+    }
+    let bootable = disks.filter { $0.bootOrder != nil }
+      .min { ($0.bootOrder ?? 0) < ($1.bootOrder ?? 0) }
+    if let disk = bootable {
+      return (disk, "first in the boot order" + others(disk))
+    }
+    guard let disk = disks.first else {
+      throw SnapshotError(
+        .noDisk, "\(facts.label) has no disk that could be taken",
+        remedy: "Look with `virsh domblklist \(facts.domain.name)`: CD-ROMs, floppies and drives "
+          + "without media do not count")
+    }
+    return (disk, "the first disk" + others(disk))
+  }
+
+  private static func checkIdle(_ facts: Facts, _ disk: DiskDescription) throws(SnapshotError) {
+    if facts.job != nil {
+      throw SnapshotError(
+        .serverBusy, "\(facts.label) has a job under way (a save, a migration or a backup)",
+        remedy: "See `virsh domjobinfo \(facts.domain.name)`; wait for its end and try again")
+    }
+    if case .active? = facts.disks[disk.target]?.blockJob {
+      throw SnapshotError(
+        .serverBusy, "disk '\(disk.target)' of \(facts.label) has a block job under way",
+        remedy: "See `virsh blockjob \(facts.domain.name) \(disk.target) --info`; wait for its end "
+          + "and try again")
+    }
+  }
+
+  private static func chooseMechanism(
+    _ facts: Facts, _ request: Request, _ disk: DiskDescription
+  ) throws(SnapshotError) -> (Mechanism, String) {
+    if let forced = request.mechanism {
+      let contradiction =
+        request.mode == .live && !forced.isLive
+        ? "it is cold and --live was given"
+        : request.mode == .cold && forced.isLive ? "it is live and --cold was given" : nil
+      if let obstacle = contradiction ?? forced.obstacle(facts, disk) {
+        throw SnapshotError(
+          .notPossible,
+          "mechanism '\(forced.rawValue)' is not possible for \(facts.label): \(obstacle)",
+          remedy: "Leave --mechanism away to have one chosen, or see `--dry-run`")
+      }
+      return (forced, "asked for with --mechanism")
+    }
+    var passed: [String] = []
+    for mechanism in Mechanism.preference where request.mode.allows(mechanism) {
+      guard let obstacle = mechanism.obstacle(facts, disk) else {
+        return (mechanism, passed.isEmpty ? "the first choice" : passed.joined(separator: "; "))
+      }
+      passed.append("not \(mechanism.rawValue): \(obstacle)")
+    }
+    let wish =
+      switch request.mode {
+      case .automatic: "a snapshot"
+      case .live: "a live snapshot (--live)"
+      case .cold: "a cold snapshot (--cold)"
+      }
+    throw SnapshotError(
+      .notPossible, "\(wish) of \(facts.label) is not possible: \(passed.joined(separator: "; "))",
+      remedy: request.mode == .automatic
+        ? "Shut the server down and try again" : "Try without --\(request.mode)")
+  }
+
+  private static func chooseQuiesce(
+    _ facts: Facts, _ request: Request, _ mechanism: Mechanism
+  ) throws(SnapshotError) -> (Plan.Quiesce, String) {
+    if request.quiesce == .never { return (.none, "--quiesce never") }
+    let obstacle: String? =
+      if mechanism == .offline && facts.state == .shutOff && !facts.hasManagedSaveImage {
+        nil
+      } else if !mechanism.isLive {
+        "a guest that is \(mechanism == .managedSave ? "saved" : facts.state.description) "
+          + "can't freeze its file systems"
+      } else if facts.state == .paused {
+        "a paused guest can't answer"
+      } else {
+        switch facts.domain.agent {
+        case .absent: "the server has no guest agent channel"
+        case .disconnected: "no guest agent is connected"
+        case .connected: nil
+        }
+      }
+    if let obstacle {
+      guard request.quiesce == .auto else {
+        throw SnapshotError(
+          .notQuiesced, "\(facts.label) can't be quiesced: \(obstacle)",
+          remedy: "Leave `--quiesce require` away, or make the guest agent run in the guest")
+      }
+      return (.none, obstacle)
+    }
+    guard mechanism.isLive else { return (.none, "the guest was shut down, its disk is at rest") }
+    return request.quiesce == .require
+      ? (.require, "--quiesce require") : (.attempt, "a guest agent is connected")
+  }
+
+  private static func chooseFormat(_ request: Request, _ disk: DiskDescription)
+    throws(SnapshotError) -> (ImageFormat, String)
+  {
+    if let format = request.format { return (format, "asked for with --disk-format") }
+    if let format = ImageFormat(driver: disk.format) {
+      return (format, "the disk's own format by the domain XML")
+    }
+    return (.qcow2, "no image can have the disk's own format \(disk.format)")
+  }
+
+  private static func whyMode(_ facts: Facts, _ request: Request, _ mechanism: Mechanism)
+    -> String
+  {
+    switch request.mode {
+    case .live: return "--live was given"
+    case .cold: return "--cold was given"
+    case .automatic: break
+    }
+    if mechanism == .offline {
+      return facts.hasManagedSaveImage
+        ? "the server is \(facts.state) with a managed save image, which stays as it is"
+        : "the server is \(facts.state)"
+    }
+    return mechanism.isLive ? "the server is \(facts.state)" : "no live mechanism is possible"
+  }
+
+  private static func downtime(_ mechanism: Mechanism) -> String {
+    mechanism == .managedSave ? "until the disk is read" : "none"
+  }
+
+  private static func whyDowntime(_ mechanism: Mechanism) -> String {
+    switch mechanism {
+    case .copy, .rebase: "the guest goes on while its disk is mirrored"
+    case .managedSave:
+      "the guest is saved, its disk converted, and it starts again before the upload"
+    case .offline: "nothing runs and nothing is started"
+    }
+  }
+}
+
+extension Request.Mode {
+  fileprivate func allows(_ mechanism: Mechanism) -> Bool {
+    switch self {
+    case .automatic: true
+    case .live: mechanism.isLive
+    case .cold: !mechanism.isLive
+    }
+  }
+}

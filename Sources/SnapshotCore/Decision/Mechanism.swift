@@ -1,0 +1,106 @@
+internal import Libvirt
+
+/// How the point in time is fixed.
+public enum Mechanism: String, Sendable, Hashable, CaseIterable {
+  /// `virDomainBlockCopy` with TRANSIENT_JOB into a delta, ended by `virDomainBlockJobAbort`.
+  case copy
+  /// `virDomainBlockRebase` into a delta, ended by `virDomainBlockJobAbort`; the domain must be
+  /// transient meanwhile.
+  case rebase
+  /// `virDomainManagedSave`: the guest is down while its disk is read.
+  case managedSave
+  /// Nothing runs: the disk is read as it lies there.
+  case offline
+
+  /// The order of preference. Data, so that any can be forced and each is tested.
+  public static let preference: [Mechanism] = [.copy, .rebase, .managedSave, .offline]
+
+  /// Whether the guest goes on while the snapshot is taken.
+  public var isLive: Bool {
+    switch self {
+    case .copy, .rebase: true
+    case .managedSave, .offline: false
+    }
+  }
+
+  /// Why this mechanism can't take this disk of this server; nil where it can.
+  ///
+  /// The sentence completes "`copy` is not possible: …".
+  func obstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    if let encryption = disk.encryption {
+      return "disk '\(disk.target)' is encrypted (\(encryption)) and its secret can't be used here"
+    }
+    return switch self {
+    case .copy: liveObstacle(facts, disk, call: "virDomainBlockCopy") ?? copyObstacle(facts)
+    case .rebase: liveObstacle(facts, disk, call: "virDomainBlockRebase") ?? rebaseObstacle(facts)
+    case .managedSave: managedSaveObstacle(facts, disk) ?? readObstacle(disk)
+    case .offline: offlineObstacle(facts) ?? readObstacle(disk)
+    }
+  }
+
+  private func liveObstacle(_ facts: Facts, _ disk: DiskDescription, call: String) -> String? {
+    guard facts.state == .running || facts.state == .blocked || facts.state == .paused else {
+      return "the server is \(facts.state)"
+    }
+    guard facts.hypervisor == "QEMU" else {
+      return "the \(facts.hypervisor) driver has no \(call)"
+    }
+    // Nova's floor for live snapshots since Grizzly.
+    guard facts.hypervisorVersion >= Version(1, 3), facts.daemonVersion >= Version(1, 0) else {
+      return "QEMU \(facts.hypervisorVersion) with libvirt \(facts.daemonVersion) is older than "
+        + "1.3 with 1.0.0"
+    }
+    if facts.disks[disk.target]?.blockJob == .unsupported {
+      return "this QEMU has no block jobs for disk '\(disk.target)'"
+    }
+    guard case .file = disk.source else {
+      return "disk '\(disk.target)' is no file (\(disk.source))"
+    }
+    guard disk.format == "raw" || disk.format == "qcow2" else {
+      return "a mirror of a \(disk.format) disk has not been proven"
+    }
+    return disk.isTransient ? "disk '\(disk.target)' is transient" : nil
+  }
+
+  private func copyObstacle(_ facts: Facts) -> String? {
+    facts.daemonVersion < Version(3, 5)
+      ? "libvirt \(facts.daemonVersion) is older than 3.5, the first with TRANSIENT_JOB" : nil
+  }
+
+  /// Undefining drops these metadata without a word while the guest runs.
+  private func rebaseObstacle(_ facts: Facts) -> String? {
+    guard facts.isPersistent else { return nil }
+    let kept = [(facts.snapshotCount, "snapshots"), (facts.checkpointCount, "checkpoints")]
+    for (count, name) in kept where count > 0 {
+      return "the server must be undefined for it, and the metadata of its \(count) \(name) "
+        + "would be lost"
+    }
+    if facts.domain.tpm != nil, facts.daemonVersion < Version(8, 9) {
+      return "the server must be undefined for it, and libvirt \(facts.daemonVersion) would delete "
+        + "its TPM's state"
+    }
+    return nil
+  }
+
+  private func managedSaveObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    guard facts.hypervisor != "LXC" else {
+      return "the LXC driver can't save a container (stop it first, then it is read offline)"
+    }
+    guard facts.state == .running || facts.state == .blocked || facts.state == .paused else {
+      return "the server is \(facts.state)"
+    }
+    guard facts.isPersistent else {
+      return "the server is transient, and a managed save needs a definition to start again from"
+    }
+    return disk.isTransient ? "disk '\(disk.target)' is transient" : nil
+  }
+
+  private func offlineObstacle(_ facts: Facts) -> String? {
+    facts.state == .shutOff || facts.state == .crashed ? nil : "the server is \(facts.state)"
+  }
+
+  private func readObstacle(_ disk: DiskDescription) -> String? {
+    disk.source.path == nil
+      ? "disk '\(disk.target)' is neither file nor block device (\(disk.source))" : nil
+  }
+}

@@ -1,0 +1,40 @@
+/// The decision: what will be done, and why.
+public struct Plan: Sendable, Equatable {
+  /// How the point in time is fixed.
+  public var mechanism: Mechanism
+  /// Whether the guest's file systems are frozen around it.
+  public var quiesce: Quiesce
+  /// The disk to take.
+  public var disk: DiskDescription
+  /// Its virtual size in bytes.
+  public var virtualSize: UInt64
+  /// The image's format.
+  public var format: ImageFormat
+  /// Host devices to detach before and to attach after.
+  public var hostDevices: [DomainDescription.HostDevice]
+  /// Why, one for each part of the decision, in the order of `--dry-run`.
+  public var reasons: [Reason]
+
+  /// What happens to the guest's file systems.
+  public enum Quiesce: Sendable, Equatable {
+    /// Nothing.
+    case none
+    /// Frozen if the agent does it, else not, and said so.
+    case attempt
+    /// Frozen, or the snapshot fails.
+    case require
+  }
+
+  /// One part of the decision.
+  public struct Reason: Sendable, Equatable {
+    /// What was decided, for example `mechanism`.
+    public let topic: String
+    /// The outcome, for example `copy`.
+    public let choice: String
+    /// Why.
+    public let because: String
+  }
+
+  /// `live` or `cold`.
+  public var mode: String { mechanism.isLive ? "live" : "cold" }
+}

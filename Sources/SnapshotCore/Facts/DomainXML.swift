@@ -1,0 +1,169 @@
+internal import Foundation
+internal import FoundationXML
+
+/// Reads a libvirt domain XML into a `DomainDescription`.
+///
+/// Source of the element names: libvirt's `formatdomain`.
+enum DomainXML {
+  /// - Throws: `badXML` when the text is no domain XML.
+  static func parse(_ text: String) throws(SnapshotError) -> DomainDescription {
+    let document: XMLDocument
+    do {
+      document = try XMLDocument(
+        data: Data(text.utf8), options: [.nodeLoadExternalEntitiesNever])
+    } catch {
+      throw notUnderstood("it is not well-formed", cause: error)
+    }
+    guard let root = document.rootElement(), root.name == "domain" else {
+      throw notUnderstood("its root element is not <domain>")
+    }
+    return try describe(root)
+  }
+
+  private static func describe(_ root: XMLElement) throws(SnapshotError) -> DomainDescription {
+    var domain = DomainDescription()
+    domain.type = root["type"] ?? ""
+    guard let name = root.text("name"), let uuid = root.text("uuid") else {
+      throw notUnderstood("it has no <name> or no <uuid>")
+    }
+    domain.name = name
+    domain.uuid = uuid
+    let osType = root.first("os/type")
+    domain.architecture = osType?["arch"]
+    domain.machine = osType?["machine"]
+    let loader = root.first("os/loader")
+    domain.isUEFI = root.first("os")?["firmware"] == "efi" || loader?["type"] == "pflash"
+    domain.isSecureBoot =
+      loader?["secure"] == "yes"
+      || root.all("os/firmware/feature").contains {
+        $0["name"] == "secure-boot" && $0["enabled"] == "yes"
+      }
+    if let tpm = root.first("devices/tpm") {
+      domain.tpm = .init(
+        model: tpm["model"] ?? "tpm-tis", version: tpm.first("backend")?["version"])
+    }
+    domain.scsiModel =
+      root.all("devices/controller").first { $0["type"] == "scsi" }?["model"]
+    domain.interfaceModel = root.first("devices/interface/model")?["type"]
+    domain.videoModel = root.first("devices/video/model")?["type"]
+    domain.osInfoID = root.osInfoID
+    domain.disks = root.all("devices/disk").map(disk)
+    domain.hostDevices = hostDevices(root)
+    domain.agent = agent(root)
+    domain.owner = owner(root)
+    return domain
+  }
+
+  private static func disk(_ element: XMLElement) -> DiskDescription {
+    var disk = DiskDescription()
+    disk.device = element["device"] ?? "disk"
+    disk.target = element.first("target")?["dev"] ?? ""
+    disk.bus = element.first("target")?["bus"]
+    disk.source = source(of: element, type: element["type"] ?? "file")
+    disk.format = element.first("driver")?["type"] ?? "raw"
+    disk.isReadOnly = element.first("readonly") != nil
+    disk.isTransient = element.first("transient") != nil
+    let encryption = element.first("source/encryption") ?? element.first("encryption")
+    disk.encryption = encryption.map { $0["format"] ?? "unknown" }
+    disk.bootOrder = element.first("boot")?["order"].flatMap { Int($0) }
+    if let mirror = element.first("mirror") {
+      disk.mirror = .init(
+        path: mirror.first("source")?["file"] ?? mirror["file"],
+        isReady: mirror["ready"] == "yes")
+    }
+    var layer = element.first("backingStore")
+    while let element = layer, let format = element.first("format")?["type"],
+      let path = source(of: element, type: element["type"] ?? "file").path
+    {
+      disk.backing.append(.init(path: path, format: format))
+      layer = element.first("backingStore")
+    }
+    return disk
+  }
+
+  private static func source(of element: XMLElement, type: String) -> DiskDescription.Source {
+    guard let source = element.first("source") else { return .none }
+    switch type {
+    case "file": return source["file"].map { .file($0) } ?? .none
+    case "block": return source["dev"].map { .block($0) } ?? .none
+    case "network":
+      return .network(protocol: source["protocol"] ?? "unknown", name: source["name"] ?? "")
+    default: return .other(type)
+    }
+  }
+
+  /// A USB device does not hinder a managed save (libvirt, `qemuMigrationSrcIsAllowed`).
+  private static func hostDevices(_ root: XMLElement) -> [DomainDescription.HostDevice] {
+    let devices = root.all("devices/hostdev").filter { $0["type"] == "pci" || $0["type"] == "mdev" }
+    let interfaces = root.all("devices/interface").filter { $0["type"] == "hostdev" }
+    return (devices + interfaces).map { element in
+      let address = element.first("source/address")
+      let label =
+        address?["uuid"].map { "mdev \($0)" }
+        ?? ["domain", "bus", "slot", "function"].compactMap { address?[$0] }
+        .map { $0.hasPrefix("0x") ? String($0.dropFirst(2)) : $0 }.joined(separator: ":")
+      return .init(xml: element.xmlString, label: "\(element["type"] ?? "host device") \(label)")
+    }
+  }
+
+  /// What tells a host device from another: its address on the host.
+  static func hostDeviceKey(_ xml: String) throws(SnapshotError) -> String {
+    let document: XMLDocument
+    do {
+      document = try XMLDocument(data: Data(xml.utf8), options: [.nodeLoadExternalEntitiesNever])
+    } catch {
+      throw notUnderstood("a host device is not well-formed", cause: error)
+    }
+    return document.rootElement()?.first("source/address")?.xmlString ?? xml
+  }
+
+  private static func agent(_ root: XMLElement) -> DomainDescription.Agent {
+    let targets = root.all("devices/channel/target")
+    guard let target = targets.first(where: { $0["name"] == "org.qemu.guest_agent.0" }) else {
+      return .absent
+    }
+    return target["state"] == "connected" ? .connected : .disconnected
+  }
+
+  /// `<label>+64055:+107</label>`: a plus marks a number.
+  private static func owner(_ root: XMLElement) -> DomainDescription.Owner? {
+    let label = root.all("seclabel").first { $0["model"] == "dac" }?.text("label")
+    let numbers = (label ?? "").split(separator: ":").compactMap { Int($0.drop { $0 == "+" }) }
+    return numbers.count == 2 ? .init(user: numbers[0], group: numbers[1]) : nil
+  }
+
+  private static func notUnderstood(_ what: String, cause: (any Error)? = nil) -> SnapshotError {
+    SnapshotError(
+      .badXML, "the domain XML was not understood: \(what)",
+      remedy: "Check it with `virsh dumpxml` and `virt-xml-validate`", cause: cause)
+  }
+}
+
+extension XMLElement {
+  /// An attribute's value.
+  fileprivate subscript(_ attribute: String) -> String? {
+    self.attribute(forName: attribute)?.stringValue
+  }
+
+  /// The elements at a path of names.
+  fileprivate func all(_ path: String) -> [XMLElement] {
+    path.split(separator: "/").reduce([self]) { elements, name in
+      elements.flatMap { $0.elements(forName: String(name)) }
+    }
+  }
+
+  fileprivate func first(_ path: String) -> XMLElement? { all(path).first }
+
+  fileprivate func text(_ path: String) -> String? { first(path)?.stringValue }
+
+  /// libosinfo's id, in `<metadata>` under a namespace of its own.
+  fileprivate var osInfoID: String? {
+    for element in first("metadata")?.children ?? [] {
+      guard let info = element as? XMLElement, info.localName == "libosinfo" else { continue }
+      for child in info.children ?? [] where child.localName == "os" {
+        return (child as? XMLElement)?.attribute(forName: "id")?.stringValue
+      }
+    }
+    return nil
+  }
+}

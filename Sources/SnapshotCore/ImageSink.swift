@@ -1,0 +1,43 @@
+public import Foundation
+
+/// Where the image goes. The image service stands behind it; neither knows the other.
+public protocol ImageSink: Sendable {
+  /// What to call it in messages, for example `Glance at http://127.0.0.1:9292`.
+  var name: String { get }
+
+  /// Makes the image's record, `queued` and without data.
+  func reserve(_ image: ImageDescription) async throws
+  /// Sends the image's data, then waits until the service has taken it and compares size and hash.
+  ///
+  /// - Parameter progress: told the bytes sent.
+  func deliver(
+    _ id: UUID, file: String, progress: @escaping @Sendable (Int64) -> Void
+  ) async throws
+  /// Deletes the image; success where there is none.
+  func discard(_ id: UUID) async throws
+}
+
+/// What is known of an image before it has data, in Glance's terms.
+public struct ImageDescription: Sendable, Equatable {
+  /// Its id, chosen by this run.
+  public var id: UUID
+  /// Its name.
+  public var name: String
+  /// Glance's `disk_format`.
+  public var diskFormat: String
+  /// The least size in GiB of a disk it fits on.
+  public var minDisk: Int
+  /// Its properties.
+  public var properties: [String: String]
+
+  /// Makes a description.
+  public init(
+    id: UUID, name: String, diskFormat: String, minDisk: Int, properties: [String: String]
+  ) {
+    self.id = id
+    self.name = name
+    self.diskFormat = diskFormat
+    self.minDisk = minDisk
+    self.properties = properties
+  }
+}

@@ -1,0 +1,49 @@
+internal import Libvirt
+internal import Logging
+
+/// The cold way with a running guest: detach host devices, save, read, start, attach.
+struct ManagedSave {
+  let context: SnapshotContext
+
+  /// How long a guest may take to give a host device up.
+  private static let detachLimit = Duration.seconds(30)
+
+  func fix() async throws -> DiskFile {
+    for device in context.plan.hostDevices { try await detach(device) }
+    context.undo.push(.start)
+    let domain = context.domain
+    context.log.info("saving the guest's memory (virDomainManagedSave)")
+    try await withTaskCancellationHandler {
+      try await domain.managedSave()
+    } onCancel: {
+      // The save goes on in the daemon unless it is told; the guest then runs on.
+      Task.detached { try? await domain.abortJob() }
+    }
+    try Task.checkCancellation()
+    guard try await domain.state() == .shutOff, try await domain.hasManagedSaveImage() else {
+      throw SnapshotError(
+        .libvirtFailed,
+        "server '\(domain.name)' was saved but is not shut off with its saved memory",
+        remedy: "Someone else may have started it: look with `virsh dominfo '\(domain.name)'`")
+    }
+    return DiskFile(path: context.diskPath, format: context.plan.disk.format, isShared: false)
+  }
+
+  private func detach(_ device: DomainDescription.HostDevice) async throws {
+    context.log.info("detaching \(device.label)")
+    context.undo.push(.attach(deviceXML: device.xml, label: device.label))
+    try await context.domain.detach(deviceXML: device.xml)
+    let key = try DomainXML.hostDeviceKey(device.xml)
+    let end = ContinuousClock.now + ManagedSave.detachLimit
+    while try await DomainXML.parse(context.domain.xml()).hostDevices.contains(where: {
+      try DomainXML.hostDeviceKey($0.xml) == key
+    }) {
+      guard ContinuousClock.now < end else {
+        throw SnapshotError(
+          .notPossible, "the guest did not give up \(device.label) within 30 s",
+          remedy: "Detach it in the guest first, or shut the server down and try again")
+      }
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+internal import Libvirt
+internal import Logging
+
+/// The live way by block job: mirror the disk's top layer into a delta of the same backing file,
+/// and end the job when it has caught up. The delta is then the disk at that instant.
+struct Mirror {
+  let context: SnapshotContext
+  let mechanism: Mechanism
+
+  /// How long a job may go without progress before it is given up.
+  static let stallLimit = Duration.seconds(120)
+
+  private var disk: String { context.plan.disk.target }
+
+  func fix() async throws -> DiskFile {
+    let delta = context.workspace.path("delta.qcow2")
+    try await createDelta(delta)
+    let definition = try await undefineIfNeeded()
+    let job = context.undo.push(.abortMirror(disk: disk, target: delta))
+    try await start(delta)
+    try await waitUntilReady(delta)
+    try await Quiesce(context: context).around {
+      try await context.domain.abortBlockJob(onDisk: disk)
+      context.undo.forget(job)
+    }
+    if let definition { try await context.undo.undo(definition) }
+    return DiskFile(path: delta, format: "qcow2", isShared: false)
+  }
+
+  private func createDelta(_ path: String) async throws {
+    let chain = context.facts.disks[disk]?.chain ?? []
+    context.undo.push(.removeFile(path: path))
+    try await context.qemuImg.create(
+      path, size: context.plan.virtualSize, over: chain.dropFirst().first,
+      clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
+    try context.workspace.giveToOwner(path)
+  }
+
+  /// `virDomainBlockRebase` refuses a persistent domain.
+  private func undefineIfNeeded() async throws -> UndoStack.Mark? {
+    guard mechanism == .rebase, context.facts.isPersistent else { return nil }
+    let domain = context.domain
+    let path = try context.workspace.saveDefinition(
+      try await domain.xml([.secure, .inactive]), of: domain.uuid)
+    let mark = context.undo.push(.define(xmlPath: path, autostarts: context.facts.autostarts))
+    var keep: Domain.Keep = [.nvram]
+    if context.facts.daemonVersion >= Version(8, 9) { keep.insert(.tpm) }
+    context.log.info("undefining for the time of the block job; the definition is in \(path)")
+    try await domain.undefine(keeping: keep)
+    return mark
+  }
+
+  private func start(_ delta: String) async throws {
+    switch mechanism {
+    case .rebase:
+      context.log.info("mirroring disk '\(disk)' (virDomainBlockRebase)")
+      try await context.domain.startRebase(ofDisk: disk, to: delta)
+    default:
+      context.log.info("mirroring disk '\(disk)' (virDomainBlockCopy)")
+      try await context.domain.startCopy(
+        ofDisk: disk,
+        toXML: """
+          <disk type='file'><driver type='qcow2'/>\
+          <source file='\(delta.escapedForXML)'/></disk>
+          """)
+    }
+  }
+
+  /// Waits for `<mirror ready='yes'>`: `cur == end` is not readiness, and no job is no success.
+  private func waitUntilReady(_ delta: String) async throws {
+    var watch = ProgressWatch(limit: Mirror.stallLimit)
+    while true {
+      try Task.checkCancellation()
+      let job = try await context.domain.blockJob(onDisk: disk)
+      let mirror = try await DomainXML.parse(context.domain.xml()).disks
+        .first { $0.target == disk }?.mirror
+      guard let job, let mirror, mirror.path == delta else {
+        throw SnapshotError(
+          .mirrorFailed,
+          "the mirror of disk '\(disk)' of \(context.facts.label) ended before it "
+            + "was complete",
+          remedy: "Look in /var/log/libvirt/qemu/\(context.facts.domain.name).log; the guest may "
+            + "have stopped, the spool folder may be full, or someone may have ended the job")
+      }
+      if mirror.isReady {
+        context.progress(1)
+        return
+      }
+      if job.end > 0 { context.progress(Double(job.current) / Double(job.end)) }
+      guard watch.sees(job.current, at: .now) else {
+        throw SnapshotError(
+          .mirrorFailed,
+          "the mirror of disk '\(disk)' of \(context.facts.label) made no progress "
+            + "for \(Mirror.stallLimit.components.seconds) s at \(job.current) of \(job.end)",
+          remedy: "Check the disk and the spool folder's file system, then try again")
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+}
+
+/// Tells a job that stands still from one that moves.
+struct ProgressWatch: Sendable {
+  let limit: Duration
+  private var last: UInt64?
+  private var since = ContinuousClock.now
+
+  init(limit: Duration) { self.limit = limit }
+
+  /// Takes a reading; false once nothing has changed for longer than the limit.
+  mutating func sees(_ value: UInt64, at now: ContinuousClock.Instant) -> Bool {
+    if value != last {
+      last = value
+      since = now
+    }
+    return now - since <= limit
+  }
+}
+
+extension String {
+  /// The text as an XML attribute value between apostrophes.
+  var escapedForXML: String {
+    replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing("'", with: "&apos;")
+  }
+}

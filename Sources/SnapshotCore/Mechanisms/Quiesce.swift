@@ -1,0 +1,63 @@
+internal import Libvirt
+internal import Logging
+
+/// Freezes the guest's file systems around one short moment, and thaws them whatever happens.
+struct Quiesce {
+  let context: SnapshotContext
+
+  /// How long the agent may take to answer, in seconds.
+  private static let agentSeconds: Int32 = 20
+  /// How long it may take to show that it is there at all, in seconds.
+  private static let probeSeconds: Int32 = 5
+
+  func around(_ moment: () async throws -> Void) async throws {
+    guard context.plan.quiesce != .none, try await agentAnswers() else {
+      try await moment()
+      return
+    }
+    let thaw = context.undo.push(.thaw)
+    do {
+      try await context.domain.setAgentTimeout(seconds: Quiesce.agentSeconds)
+      let count = try await context.domain.freeze()
+      context.log.info("froze \(count) file systems (virDomainFSFreeze)")
+    } catch {
+      // The freeze may still take effect later: the thaw stays on the stack until one succeeds.
+      try await context.undo.undo(thaw)
+      try giveUp("the freeze failed: \(error.message)", cause: error)
+      try await moment()
+      return
+    }
+    do {
+      try await moment()
+    } catch {
+      try? await context.undo.undo(thaw)
+      throw error
+    }
+    try await context.undo.undo(thaw)
+    context.log.info("thawed (virDomainFSThaw)")
+    try? await context.domain.setAgentTimeout(seconds: nil)
+  }
+
+  /// Asks before freezing: an agent that hangs would hold the guest's moment up, and one that
+  /// refuses may serve a guest that someone else has frozen, whose thaw is not ours.
+  private func agentAnswers() async throws -> Bool {
+    do {
+      try await context.domain.setAgentTimeout(seconds: Quiesce.probeSeconds)
+      try await context.domain.askAgentForTime()
+      return true
+    } catch {
+      try giveUp("the guest agent did not answer: \(error.message)", cause: error)
+      return false
+    }
+  }
+
+  private func giveUp(_ reason: String, cause: LibvirtError) throws {
+    guard context.plan.quiesce == .require else {
+      context.log.warning("not quiesced: \(reason)")
+      return
+    }
+    throw SnapshotError(
+      .notQuiesced, "\(context.facts.label) could not be quiesced: \(reason)",
+      remedy: "Check the guest agent in the guest, or use `--quiesce auto`", cause: cause)
+  }
+}

@@ -1,0 +1,159 @@
+internal import Foundation
+public import Libvirt
+public import Logging
+
+/// One run: from a plan to an image in the image service, with the server put back as it was.
+public struct Snapshot: Sendable {
+  let domain: Domain
+  let facts: Facts
+  let plan: Plan
+  let sink: any ImageSink
+  let place: Workspace.Place
+  let undo: UndoStack
+  let log: Logger
+  let progress: @Sendable (Progress) -> Void
+  private let qemuImg = QemuImg()
+
+  /// How far a run is.
+  public struct Progress: Sendable, Equatable {
+    /// The phase.
+    public let phase: Phase
+    /// The whole run's fraction, 0 to 1; never goes back.
+    public let fraction: Double
+  }
+
+  /// The phases, with Nova's task states as names.
+  public enum Phase: String, Sendable {
+    /// Checked and about to begin.
+    case snapshotPending = "image_snapshot_pending"
+    /// Fixing the point in time and getting the bytes out.
+    case snapshot = "image_snapshot"
+    /// The file is there, the upload has not begun.
+    case pendingUpload = "image_pending_upload"
+    /// Sending.
+    case uploading = "image_uploading"
+  }
+
+  /// Prepares a run; touches nothing.
+  public init(
+    domain: Domain, facts: Facts, plan: Plan, sink: any ImageSink, place: Workspace.Place,
+    undo: UndoStack, log: Logger, progress: @escaping @Sendable (Progress) -> Void
+  ) {
+    self.domain = domain
+    self.facts = facts
+    self.plan = plan
+    self.sink = sink
+    self.place = place
+    self.undo = undo
+    self.log = log
+    self.progress = progress
+  }
+
+  /// Checks that the spool folder can be used and takes the worst case, before anything is touched.
+  ///
+  /// - Throws: `spoolFailed`, `noSpace` with the needed and the free bytes, `unreadableDisk`.
+  public func checkSpool() async throws {
+    try Workspace.prepare(place, owner: facts.domain.owner)
+    guard let path = plan.disk.source.path else { return }
+    let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
+    // The delta holds what the disk's own file holds, beside the flat file.
+    let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
+    let needed = flat + (plan.mechanism.isLive ? max(top, 1 << 20) : 0)
+    guard let free = Workspace.freeBytes(in: place.spoolFolder), free < needed else { return }
+    throw SnapshotError(
+      .noSpace,
+      "the spool folder \(place.spoolFolder) has \(free) bytes free and \(needed) are "
+        + "needed for disk '\(plan.disk.target)' of \(facts.label)",
+      remedy: "Free some space there, or name another folder with --spool-dir")
+  }
+
+  /// Takes the snapshot and delivers it as `image`.
+  ///
+  /// On failure everything is still on the undo stack: the caller unwinds it.
+  ///
+  /// - Throws: `SnapshotError`, `LibvirtError`, what the sink threw, `CancellationError`.
+  public func run(_ image: ImageDescription) async throws {
+    enter(.snapshotPending, 0)
+    let record = undo.push(.deleteImage(id: image.id))
+    try await sink.reserve(image)
+    try Task.checkCancellation()
+
+    let runID = UUID()
+    undo.push(.removeFolder(path: place.spoolFolder + "/" + runID.uuidString.lowercased()))
+    let workspace = try Workspace(in: place, id: runID, owner: facts.domain.owner)
+    enter(.snapshot, 0)
+    let file = try await extract(to: workspace)
+
+    enter(.pendingUpload, shares.extracted)
+    let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int64 ?? 0
+    try Task.checkCancellation()
+    enter(.uploading, shares.extracted)
+    let start = shares.extracted
+    try await sink.deliver(image.id, file: file) { sent in
+      progress(
+        Progress(
+          phase: .uploading,
+          fraction: start + (1 - start) * Double(sent) / Double(max(size, 1))))
+    }
+    undo.forget(record)
+  }
+
+  /// Fixes the point in time, writes the flat image, and puts the server back at once.
+  ///
+  /// - Returns: the flat image's path.
+  private func extract(to workspace: Workspace) async throws -> String {
+    let before = undo.mark()
+    let shares = shares
+    let context = SnapshotContext(
+      domain: domain, facts: facts, plan: plan, undo: undo, workspace: workspace,
+      qemuImg: qemuImg, log: log,
+      progress: {
+        progress(Progress(phase: .snapshot, fraction: shares.fixed * $0))
+      })
+    let source = try await plan.mechanism.fix(context)
+    log.info("the point in time is fixed (\(plan.mechanism.rawValue))")
+    let path = workspace.path("image.\(plan.format.name)")
+    try await qemuImg.convert(source, to: path, format: plan.format) { fraction in
+      progress(
+        Progress(
+          phase: .snapshot,
+          fraction: shares.fixed + (shares.extracted - shares.fixed) * fraction))
+    }
+    let leftovers = await undo.unwind(to: before)
+    if let leftover = leftovers.first {
+      throw SnapshotError(
+        .notRestored, "could not \(leftover.action.purpose) on \(facts.label): \(leftover.error)",
+        remedy: "Do it by hand: "
+          + leftover.action.command(server: facts.domain.name, uri: facts.uri),
+        cause: leftover.error)
+    }
+    log.info("\(facts.label) is as it was")
+    try await inspect(path)
+    return path
+  }
+
+  /// Looks at the finished file as the image service will: flat, of the right size.
+  private func inspect(_ path: String) async throws {
+    let info = try await qemuImg.info(path, format: plan.format.driver)
+    let isFlat = info.backing == nil && info.layer.dataFile == nil
+    guard isFlat, info.layer.virtualSize == plan.virtualSize else {
+      throw SnapshotError(
+        .badImage,
+        "the finished image of disk '\(plan.disk.target)' "
+          + (isFlat
+            ? "is \(info.layer.virtualSize) bytes large and the disk \(plan.virtualSize)"
+            : "is not flat"),
+        remedy: "Try `--disk-format qcow2`; if that fails as well, report it")
+    }
+  }
+
+  /// Which part of the run is over when the point in time is fixed, and when the file is there.
+  private var shares: (fixed: Double, extracted: Double) {
+    plan.mechanism.isLive ? (0.3, 0.6) : (0, 0.4)
+  }
+
+  private func enter(_ phase: Phase, _ fraction: Double) {
+    log.info("\(phase.rawValue)")
+    progress(Progress(phase: phase, fraction: fraction))
+  }
+}

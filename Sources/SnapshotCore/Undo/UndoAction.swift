@@ -1,0 +1,68 @@
+public import Foundation
+
+/// What takes one acquired thing back. A value, not a closure, so that a journal can hold it.
+public enum UndoAction: Sendable, Equatable, Codable {
+  /// Delete an image that this run created and could not finish.
+  case deleteImage(id: UUID)
+  /// Remove this run's private folder with everything in it.
+  case removeFolder(path: String)
+  /// Remove one file of this run.
+  case removeFile(path: String)
+  /// Thaw the guest's file systems.
+  case thaw
+  /// End the mirror of a disk into a file of this run.
+  case abortMirror(disk: String, target: String)
+  /// Define the server again from its saved XML, with its autostart flag.
+  case define(xmlPath: String, autostarts: Bool)
+  /// Start the server again from its managed save image.
+  case start
+  /// Put a host device back into the guest.
+  case attach(deviceXML: String, label: String)
+
+  /// What it does, for messages: completes "could not …".
+  public var purpose: String {
+    switch self {
+    case .deleteImage(let id): "delete the unfinished image \(id.uuidString.lowercased())"
+    case .removeFolder(let path): "remove the folder \(path)"
+    case .removeFile(let path): "remove the file \(path)"
+    case .thaw: "thaw the guest's file systems"
+    case .abortMirror(let disk, let target): "end the mirror of disk '\(disk)' into \(target)"
+    case .define(let path, _): "define the server again from \(path)"
+    case .start: "start the server again"
+    case .attach(_, let label): "attach the host device \(label) again"
+    }
+  }
+
+  /// The command with which a person does it by hand.
+  ///
+  /// - Parameters:
+  ///   - server: the domain's name.
+  ///   - uri: the connection's URI.
+  public func command(server: String, uri: String) -> String {
+    let virsh = "virsh -c \(uri)"
+    switch self {
+    case .deleteImage(let id): return "openstack image delete \(id.uuidString.lowercased())"
+    case .removeFolder(let path): return "rm -r '\(path)'"
+    case .removeFile(let path): return "rm '\(path)'"
+    case .thaw: return "\(virsh) domfsthaw '\(server)'"
+    case .abortMirror(let disk, _): return "\(virsh) blockjob '\(server)' \(disk) --abort"
+    case .define(let path, let autostarts):
+      let define = "\(virsh) define '\(path)'"
+      return autostarts ? "\(define) && \(virsh) autostart '\(server)'" : define
+    case .start: return "\(virsh) start '\(server)'"
+    case .attach(let xml, _):
+      return "\(virsh) attach-device '\(server)' --live /dev/stdin <<< '\(xml)'"
+    }
+  }
+
+  /// How long it may take before it is given up.
+  var limit: Duration {
+    switch self {
+    case .removeFile, .removeFolder: .seconds(60)
+    case .thaw, .deleteImage, .define, .attach: .seconds(120)
+    // The state change lock alone may take 30 s, memory comes back from disk.
+    case .abortMirror: .seconds(120)
+    case .start: .seconds(600)
+    }
+  }
+}

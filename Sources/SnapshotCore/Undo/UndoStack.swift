@@ -1,0 +1,89 @@
+internal import Synchronization
+
+/// Takes back what a run acquired: last in, first out, each with its own guard and time limit.
+public final class UndoStack: Sendable {
+  /// Does one action.
+  public typealias Performer = @Sendable (UndoAction) async throws -> Void
+
+  /// Names one pushed action, or the stack's height.
+  public struct Mark: Sendable, Equatable {
+    fileprivate let number: Int
+  }
+
+  /// An action that failed, and why.
+  public struct Leftover: Sendable {
+    /// What is still to be done.
+    public let action: UndoAction
+    /// Why it could not be done.
+    public let error: any Error
+  }
+
+  private struct State {
+    var entries: [(number: Int, action: UndoAction)] = []
+    var next = 0
+  }
+
+  private let state = Mutex(State())
+  private let perform: Performer
+
+  /// Makes an empty stack.
+  public init(perform: @escaping Performer) { self.perform = perform }
+
+  /// What would be undone now, last first.
+  public var pending: [UndoAction] { state.withLock { $0.entries.reversed().map(\.action) } }
+
+  /// Notes an action; to be called *before* the thing is acquired.
+  @discardableResult
+  func push(_ action: UndoAction) -> Mark {
+    state.withLock { state in
+      state.next += 1
+      state.entries.append((state.next, action))
+      return Mark(number: state.next)
+    }
+  }
+
+  /// Takes an action off without doing it: the thing is gone or is to stay.
+  func forget(_ mark: Mark) {
+    state.withLock { $0.entries.removeAll { $0.number == mark.number } }
+  }
+
+  /// Does one action now; on failure it stays, to be tried once more by `unwind`.
+  func undo(_ mark: Mark) async throws {
+    let action = state.withLock { $0.entries.first { $0.number == mark.number }?.action }
+    guard let action else { return }
+    try await run(action)
+    forget(mark)
+  }
+
+  /// Does everything that was pushed after `mark` (everything at all for nil), last first.
+  ///
+  /// One that fails never stops the next, and stays on the stack. A cancelled caller does not cut
+  /// it short.
+  ///
+  /// - Returns: what failed.
+  @discardableResult
+  public func unwind(to mark: Mark? = nil) async -> [Leftover] {
+    let entries = state.withLock { $0.entries.filter { $0.number > mark?.number ?? 0 } }
+    var leftovers: [Leftover] = []
+    for (number, action) in entries.reversed() {
+      do {
+        try await run(action)
+        forget(Mark(number: number))
+      } catch {
+        leftovers.append(Leftover(action: action, error: error))
+      }
+    }
+    return leftovers
+  }
+
+  /// Where the stack stands now.
+  func mark() -> Mark { state.withLock { Mark(number: $0.next) } }
+
+  /// Runs an action in a task of its own: the caller's cancellation does not reach it.
+  private func run(_ action: UndoAction) async throws {
+    let perform = perform
+    try await Task.detached {
+      try await Deadline.run(action.limit, action.purpose) { try await perform(action) }
+    }.value
+  }
+}

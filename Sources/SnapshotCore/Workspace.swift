@@ -1,0 +1,152 @@
+internal import Foundation
+internal import SystemPackage
+
+/// A private folder of one run, in the spool folder: only we and the user QEMU runs as can enter.
+public struct Workspace: Sendable {
+  /// The run's own folder.
+  let folder: String
+  /// Where definitions are kept that must outlive the run's folder.
+  private let stateFolder: String
+  private let owner: DomainDescription.Owner?
+
+  /// Where to put files.
+  public struct Place: Sendable {
+    /// The spool folder: large files.
+    public let spoolFolder: String
+    /// The state folder: small files that must not be lost.
+    public let stateFolder: String
+
+    /// Names the folders.
+    public init(spoolFolder: String, stateFolder: String) {
+      self.spoolFolder = spoolFolder
+      self.stateFolder = stateFolder
+    }
+  }
+
+  /// Makes the spool and the state folder, and checks that QEMU's user can pass through.
+  static func prepare(_ place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
+    // QEMU's user passes through the spool folder and must not be able to list it.
+    try makeFolder(place.spoolFolder, mode: 0o711)
+    try makeFolder(place.stateFolder, mode: 0o700)
+    guard let owner, getuid() == 0 else { return }
+    var path = FilePath(place.spoolFolder)
+    repeat {
+      guard let attributes = try? FileManager.default.attributesOfItem(atPath: path.string),
+        let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue,
+        let user = (attributes[.ownerAccountID] as? NSNumber)?.intValue,
+        let group = (attributes[.groupOwnerAccountID] as? NSNumber)?.intValue
+      else { continue }
+      let bit = user == owner.user ? 0o100 : group == owner.group ? 0o010 : 0o001
+      guard owner.user == 0 || mode & bit != 0 else {
+        throw SnapshotError(
+          .spoolFailed,
+          "QEMU's user \(owner.user) can't enter \(path), and the spool folder "
+            + "\(place.spoolFolder) lies there",
+          remedy: "Name another folder with --spool-dir, or: chmod o+x \(path)")
+      }
+    } while path.removeLastComponent()
+  }
+
+  /// Makes the run's folder. Nothing else of the run may exist yet.
+  init(in place: Place, id: UUID, owner: DomainDescription.Owner?) throws(SnapshotError) {
+    folder = place.spoolFolder + "/" + id.uuidString.lowercased()
+    stateFolder = place.stateFolder
+    self.owner = owner
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      if let owner, getuid() == 0 {
+        try FileManager.default.setAttributes(
+          [.groupOwnerAccountID: owner.group, .posixPermissions: 0o710], ofItemAtPath: folder)
+      }
+    } catch {
+      throw SnapshotError(
+        .spoolFailed, "the folder \(folder) could not be made: \(error.tidy)",
+        remedy: "Name another folder with --spool-dir", cause: error)
+    }
+  }
+
+  /// A path in the run's folder.
+  func path(_ name: String) -> String { folder + "/" + name }
+
+  /// Lets the user QEMU runs as write a file of the run's.
+  func giveToOwner(_ path: String) throws(SnapshotError) {
+    guard let owner, getuid() == 0 else { return }
+    do {
+      try FileManager.default.setAttributes(
+        [.ownerAccountID: owner.user, .groupOwnerAccountID: owner.group], ofItemAtPath: path)
+    } catch {
+      throw SnapshotError(
+        .spoolFailed, "\(path) could not be given to QEMU's user \(owner.user): \(error.tidy)",
+        remedy: "Name another folder with --spool-dir", cause: error)
+    }
+  }
+
+  /// Writes a server's secure XML where it survives a crash; synced before this returns.
+  func saveDefinition(_ xml: String, of uuid: String) throws(SnapshotError) -> String {
+    let path = stateFolder + "/\(uuid).xml"
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .writeOnly, options: [.create, .truncate],
+        permissions: .ownerReadWrite)
+      try file.closeAfter {
+        _ = try file.writeAll(xml.utf8)
+        try FileHandle(fileDescriptor: file.rawValue).synchronize()
+      }
+      let directory = try FileDescriptor.open(FilePath(stateFolder), .readOnly)
+      try directory.closeAfter {
+        try FileHandle(fileDescriptor: directory.rawValue).synchronize()
+      }
+    } catch {
+      throw SnapshotError(
+        .spoolFailed, "the definition of the server could not be saved to \(path): \(error.tidy)",
+        remedy: "Make the folder \(stateFolder) writable, or use another mechanism", cause: error)
+    }
+    return path
+  }
+
+  /// The bytes that may still be written in the spool folder.
+  ///
+  /// - Parameter folder: it, or where it does not exist yet, where it will be.
+  static func freeBytes(in folder: String) -> UInt64? {
+    var path = FilePath(folder)
+    while !path.isEmpty {
+      let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path.string)
+      if let free = attributes?[.systemFreeSize] as? NSNumber { return free.uint64Value }
+      guard path.removeLastComponent() else { return nil }
+    }
+    return nil
+  }
+
+  private static func makeFolder(_ path: String, mode: Int) throws(SnapshotError) {
+    if let attributes = try? FileManager.default.attributesOfItem(atPath: path) {
+      guard attributes[.type] as? FileAttributeType == .typeDirectory else {
+        throw SnapshotError(
+          .spoolFailed, "\(path) is no folder", remedy: "Name another folder with --spool-dir")
+      }
+      return
+    }
+    let parent = FilePath(path).removingLastComponent()
+    if !parent.isEmpty, parent.string != path { try makeFolder(parent.string, mode: 0o711) }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: mode])
+    } catch {
+      throw SnapshotError(
+        .spoolFailed, "the folder \(path) could not be made: \(error.tidy)",
+        remedy: "Name another folder with --spool-dir", cause: error)
+    }
+  }
+}
+
+extension Error {
+  /// What the system said, without Foundation's wrapping.
+  var tidy: String {
+    let error = self as NSError
+    if let inner = error.userInfo[NSUnderlyingErrorKey] as? NSError {
+      return inner.localizedFailureReason ?? inner.localizedDescription
+    }
+    return (self as? Errno)?.description ?? error.localizedFailureReason
+      ?? error.localizedDescription
+  }
+}
