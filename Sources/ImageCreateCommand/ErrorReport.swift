@@ -1,0 +1,50 @@
+internal import ImageService
+internal import Libvirt
+internal import SnapshotCore
+
+/// Errors as a user sees them: `ERROR (Code): what happened. What to do next`, on one line.
+enum ErrorReport {
+  static func line(for error: any Error) -> String {
+    switch error {
+    case let error as SnapshotError:
+      line(error.code.rawValue, error.reason, error.remedy)
+    case let error as ImageServiceError:
+      line(capitalized(error.code.rawValue), error.reason, error.remedy)
+    case let error as LibvirtError:
+      line(for: SnapshotError(error))
+    case is CancellationError:
+      line("Cancelled", "the snapshot was stopped", "Run it again when it suits")
+    default:
+      line("Unexpected", "\(error)", "Run it again with --verbose and report it")
+    }
+  }
+
+  static func line(for leftover: UndoStack.Leftover, server: String, uri: String) -> String {
+    line(
+      "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))",
+      "Do it by hand: \(leftover.action.command(server: server, uri: uri))")
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    switch error {
+    case let error as SnapshotError: error.reason
+    case let error as ImageServiceError: error.reason
+    default: "\(error)"
+    }
+  }
+
+  private static func line(_ code: String, _ reason: String, _ remedy: String) -> String {
+    "ERROR (\(code)): \(trimmed(reason)). \(trimmed(remedy))."
+      .split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+
+  private static func trimmed(_ text: String) -> Substring {
+    var text = text[...]
+    while text.last == "." || text.last == " " { text.removeLast() }
+    return text
+  }
+
+  private static func capitalized(_ word: String) -> String {
+    word.prefix(1).uppercased() + word.dropFirst()
+  }
+}

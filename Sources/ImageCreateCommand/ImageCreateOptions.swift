@@ -1,0 +1,142 @@
+public import ArgumentParser
+public import SnapshotCore
+
+/// The command line of `image-create`, mirroring `nova image-create`.
+struct ImageCreateOptions: ParsableArguments {
+  @Argument(help: "The server: a libvirt domain's name, UUID or id.")
+  var server: String
+
+  @Argument(help: "The new image's name.")
+  var name: String
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Record a property on the image; may be given several times and wins over what the server "
+        + "says.", valueName: "key=value"))
+  var metadata: [MetadataPair] = []
+
+  @Flag(name: .long, help: "Print the image's properties when it is active.")
+  var show = false
+
+  @Flag(name: .long, help: "Report progress until the image is active.")
+  var poll = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The libvirt daemon (default: LIBVIRT_DEFAULT_URI, else qemu:///system).", valueName: "uri"))
+  var connect: String?
+
+  @Flag(name: .long, help: "Take the snapshot while the guest runs, or not at all.")
+  var live = false
+
+  @Flag(name: .long, help: "Save the guest, read its disk and start it again before the upload.")
+  var cold = false
+
+  @Option(name: .long, help: "Use this mechanism and no other.")
+  var mechanism: Mechanism?
+
+  @Option(name: .long, help: "Freeze the guest's file systems around the point in time.")
+  var quiesce = Request.QuiesceWish.auto
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Take this disk, not the root disk.", valueName: "target"))
+  var disk: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The image's format (default: the disk's own).", valueName: "format"))
+  var diskFormat: ImageFormat?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The memory in MiB that a server needs for the image.", valueName: "MiB"))
+  var minRam = 0
+
+  @Option(name: .long, help: "Where the image goes (default: glance if OS_* variables are set).")
+  var to: Destination?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The local image folder.", valueName: "folder"))
+  var imageDir: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Write the image to one file, which must not exist.", valueName: "file"))
+  var output: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where the delta and the flat image lie meanwhile; QEMU's user must be able to enter it.",
+      valueName: "folder"))
+  var spoolDir: String?
+
+  @Flag(name: .long, help: "Print the facts, the plan and its reasons, and touch nothing.")
+  var dryRun = false
+
+  @Flag(name: .shortAndLong, help: "Say on stderr what is done and why.")
+  var verbose = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Append the same to a file.", valueName: "file"))
+  var logFile: String?
+
+  func validate() throws {
+    if live && cold { throw ValidationError("--live and --cold exclude each other") }
+    if minRam < 0 { throw ValidationError("--min-ram is a number of MiB, not \(minRam)") }
+    if output != nil, to != nil || imageDir != nil {
+      throw ValidationError("--output goes without --to and --image-dir")
+    }
+    if to == .glance, imageDir != nil {
+      throw ValidationError("--image-dir goes with --to folder, not with --to glance")
+    }
+    for (flag, path) in [
+      ("--output", output), ("--image-dir", imageDir), ("--spool-dir", spoolDir),
+      ("--log-file", logFile),
+    ] where path?.isEmpty == true { throw ValidationError("\(flag) needs a path") }
+    if server.isEmpty { throw ValidationError("the server's name is empty") }
+  }
+
+  var request: Request {
+    Request(
+      mode: live ? .live : cold ? .cold : .automatic, mechanism: mechanism, quiesce: quiesce,
+      disk: disk, format: diskFormat)
+  }
+}
+
+/// Where the image goes.
+enum Destination: String, ExpressibleByArgument, CaseIterable {
+  case glance
+  case folder
+}
+
+/// One `--metadata key=value`.
+struct MetadataPair: ExpressibleByArgument, Equatable {
+  let key: String
+  let value: String
+
+  /// Nova's form: the first `=` separates, the value may hold more and may be empty.
+  init?(argument: String) {
+    guard let separator = argument.firstIndex(of: "="), separator != argument.startIndex else {
+      return nil
+    }
+    key = String(argument[..<separator])
+    value = String(argument[argument.index(after: separator)...])
+  }
+}
+
+extension Mechanism: ExpressibleByArgument {}
+extension Request.QuiesceWish: ExpressibleByArgument {}
+extension ImageFormat: ExpressibleByArgument {
+  /// The format with Glance's name.
+  public init?(argument: String) { self.init(name: argument) }
+
+  /// Every format's name, for help and completion.
+  public static var allValueStrings: [String] { all.map(\.name) }
+}

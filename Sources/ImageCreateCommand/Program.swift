@@ -1,0 +1,109 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import SnapshotCore
+internal import Synchronization
+internal import UnixSignals
+
+/// The whole program but for the process: parses, runs, reports, and gives the exit status.
+public enum Program {
+  /// Runs once.
+  ///
+  /// - Parameters:
+  ///   - arguments: the command line without the program's name.
+  ///   - environment: the process's variables.
+  /// - Returns: 0 done, 1 failed, 2 wrong usage, 128 + the number of the signal that stopped it.
+  public static func run(arguments: [String], environment: [String: String]) async -> Int32 {
+    let options: ImageCreateOptions
+    do {
+      var parsed = try ImageCreate.parseAsRoot(arguments)
+      guard let command = parsed as? ImageCreate else {
+        // Help is a command of its own, whose run throws the text.
+        try parsed.run()
+        return 0
+      }
+      options = command.options
+    } catch {
+      let text = ImageCreate.fullMessage(for: error)
+      guard ImageCreate.exitCode(for: error) == .success else {
+        Terminal.error(text)
+        return 2
+      }
+      Terminal.output(text + "\n")
+      return 0
+    }
+    return await run(options, environment: environment)
+  }
+
+  private static func run(_ options: ImageCreateOptions, environment: [String: String]) async
+    -> Int32
+  {
+    let log: Logger
+    do {
+      log = try RunLog.logger(verbose: options.verbose, file: options.logFile)
+    } catch {
+      Terminal.error(ErrorReport.line(for: error))
+      return 1
+    }
+    let session = Session(options: options, environment: environment, log: log)
+    let work = Task { try await session.run() }
+    let stop = SignalStop(session: session) { work.cancel() }
+    let watch = Task { await stop.watch() }
+    let result = await work.result
+    watch.cancel()
+    switch result {
+    case .success: return 0
+    case .failure(let error):
+      if let signal = stop.signal {
+        Terminal.error("image-create: stopped by \(signal.name); everything was undone")
+        return 128 + signal.number
+      }
+      Terminal.error(ErrorReport.line(for: error))
+      return 1
+    }
+  }
+}
+
+/// The first SIGINT, SIGTERM or SIGHUP stops the run; a second one ends the process at once.
+final class SignalStop: Sendable {
+  /// A signal by name and number.
+  struct Signal: Sendable {
+    let name: String
+    let number: Int32
+  }
+
+  private let first = Mutex<Signal?>(nil)
+  private let session: Session
+  private let cancel: @Sendable () -> Void
+
+  init(session: Session, cancel: @escaping @Sendable () -> Void) {
+    self.session = session
+    self.cancel = cancel
+  }
+
+  var signal: Signal? { first.withLock { $0 } }
+
+  func watch() async {
+    // A peer that goes away must be an error of the write, not the end of the process: SIGPIPE is
+    // trapped and nothing is done about it.
+    for await caught in await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup, .sigpipe) {
+      let signal: Signal
+      switch caught {
+      case .sigint: signal = Signal(name: "SIGINT", number: SIGINT)
+      case .sigterm: signal = Signal(name: "SIGTERM", number: SIGTERM)
+      case .sighup: signal = Signal(name: "SIGHUP", number: SIGHUP)
+      default: continue
+      }
+      let isFirst = first.withLock { first in
+        defer { first = first ?? signal }
+        return first == nil
+      }
+      guard isFirst else {
+        for line in session.pendingCommands { Terminal.error("left over: \(line)") }
+        exit(128 + signal.number)
+      }
+      Terminal.error("image-create: \(signal.name): undoing (once more to leave at once)")
+      cancel()
+    }
+  }
+}

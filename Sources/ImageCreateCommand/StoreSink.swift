@@ -1,0 +1,43 @@
+internal import Foundation
+internal import ImageService
+internal import SnapshotCore
+internal import Synchronization
+
+/// Joins the snapshot to the image service: the one knows sinks, the other stores.
+final class StoreSink: ImageSink {
+  private let store: any ImageStore
+  private let minRAM: Int
+  private let record = Mutex<ImageRecord?>(nil)
+
+  init(store: any ImageStore, image: ImageDescription, minRAM: Int) {
+    self.store = store
+    self.minRAM = minRAM
+  }
+
+  var name: String { store.name }
+
+  /// The record of the image once it is active.
+  var finished: ImageRecord? { record.withLock { $0 } }
+
+  func reserve(_ image: ImageDescription) async throws {
+    _ = try await store.create(NewImage(image, minRAM: minRAM))
+  }
+
+  func deliver(
+    _ id: UUID, file: String, progress: @escaping @Sendable (Int64) -> Void
+  ) async throws {
+    let receipt = try await store.upload(id, body: FileBody(path: file), progress: progress)
+    let active = try await store.finish(id, receipt: receipt)
+    record.withLock { $0 = active }
+  }
+
+  func discard(_ id: UUID) async throws { try await store.delete(id) }
+}
+
+extension NewImage {
+  init(_ image: ImageDescription, minRAM: Int) {
+    self.init(
+      id: image.id, name: image.name, diskFormat: image.diskFormat, minDisk: image.minDisk,
+      minRAM: minRAM, properties: image.properties)
+  }
+}
