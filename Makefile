@@ -1,0 +1,44 @@
+# image-create: `make demo` and `make test` do everything on a fresh machine.
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+SWIFT ?= swift
+PROGRAM := .build/release/image-create
+
+.PHONY: help build release test lint fmt demo lab-up lab-down bench install clean setup
+
+help: ## Explain the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install with apt what building and running need
+	scripts/setup
+
+build: setup ## Build for debugging
+	$(SWIFT) build
+
+release: setup ## Build the program for use: .build/release/image-create
+	$(SWIFT) build -c release --product image-create
+	@ls -l $(PROGRAM)
+
+test: setup ## Run all tests, with a lab of their own; UNIT=1 runs those that need no lab
+	scripts/test $(if $(UNIT),unit,all)
+
+lint: setup ## Check format, doc comments, unsafe code and file lengths
+	scripts/lint
+
+fmt: ## Format the sources
+	swift format -i -r Package.swift Sources Tests
+
+demo: ## Show the main job, end to end, on a guest and an image service of its own
+	scripts/demo
+
+lab-up: ## Start the lab: libvirt, guest fed18, Keystone, Glance
+	scripts/lab up
+
+lab-down: ## Stop the lab and leave nothing
+	scripts/lab down
+
+install: release ## Install the program to $(PREFIX)/bin
+	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/image-create
+
+clean: ## Remove what was built
+	rm -rf .build
