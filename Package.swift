@@ -23,6 +23,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .systemLibrary(name: "CLibvirt", pkgConfig: "libvirt", providers: [.apt(["libvirt-dev"])]),
@@ -63,7 +64,15 @@ let package = Package(
       name: "SnapshotCoreTests", dependencies: ["SnapshotCore", "Libvirt"],
       swiftSettings: strict),
     .testTarget(
-      name: "ImageServiceTests", dependencies: ["ImageService"], swiftSettings: strict),
+      name: "ImageServiceTests",
+      dependencies: [
+        "ImageService",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "ImageCreateCommandTests",
       dependencies: ["ImageCreateCommand", "SnapshotCore", "ImageService"],
@@ -71,6 +80,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
+        .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

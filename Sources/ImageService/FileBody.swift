@@ -1,0 +1,36 @@
+import Foundation
+
+/// The bytes of a file on the local disk.
+public struct FileBody: ImageBody {
+  /// The path of the file.
+  public let path: String
+
+  /// Names the file; it is opened by ``makeReader()``.
+  public init(path: String) { self.path = path }
+
+  /// The length of the file in bytes now; nil if it is not a regular file or cannot be looked at.
+  public var byteCount: Int64? {
+    let target = URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false)
+    return try? LocalPath.fileSize(target)
+  }
+
+  /// Opens the file.
+  ///
+  /// - Throws: Foundation's error if the file cannot be opened.
+  public func makeReader() throws -> any ImageBodyReader {
+    FileBodyReader(handle: try FileHandle(forReadingFrom: URL(filePath: path)))
+  }
+}
+
+private final class FileBodyReader: ImageBodyReader {
+  private let handle: FileHandle
+
+  init(handle: FileHandle) { self.handle = handle }
+
+  func read(upTo limit: Int) throws -> Data? {
+    guard let data = try handle.read(upToCount: limit), !data.isEmpty else { return nil }
+    return data
+  }
+
+  func close() { try? handle.close() }
+}

@@ -1,0 +1,113 @@
+public import Foundation
+public import Logging
+
+/// Images in OpenStack's image service, over its version 2 API.
+public struct GlanceStore: ImageStore {
+  private let keystone: KeystoneSession
+  private let client: GlanceClient
+  private let limits: TimeLimits
+  private let logger: Logger
+
+  /// Nothing is sent before ``checkAccess()`` or another call.
+  public init(credentials: Credentials, limits: TimeLimits = TimeLimits(), logger: Logger) {
+    let transport = Transport(limits: limits, logger: logger)
+    keystone = KeystoneSession(credentials: credentials, transport: transport, logger: logger)
+    client = GlanceClient(keystone: keystone, transport: transport, limits: limits)
+    self.limits = limits
+    self.logger = logger
+  }
+
+  /// `Glance at <endpoint>`; before the endpoint is known, the Keystone that will tell it.
+  public var name: String {
+    keystone.knownImageEndpoint.map { "Glance at \($0.label)" }
+      ?? "Glance (Keystone at \(keystone.label))"
+  }
+
+  /// Gets a token, finds the endpoint and lists one image.
+  ///
+  /// - Throws: `unauthorized`, `unreachable`, `badConfiguration` for a catalog without a fitting
+  ///   endpoint, `badAnswer` if something else than Keystone or Glance answers.
+  public func checkAccess() async throws(ImageServiceError) -> Requester? {
+    let token = try await keystone.authenticate()
+    let endpoint = try keystone.imageEndpoint(token)
+    try await client.probe()
+    logger.debug("image service found", metadata: ["endpoint": "\(endpoint.label)"])
+    return token.requester
+  }
+
+  /// Applies the rules of Glance and Nova; see ``NewImage/checkRules()``. Glance also refuses
+  /// characters beyond U+FFFF, such as emoji, in name and properties.
+  public func validate(_ image: NewImage) throws(ImageServiceError) {
+    try image.checkRules()
+    try image.checkBasicPlane()
+  }
+
+  /// Creates the record. An answer lost on the way is harmless: the id is the client's, so a
+  /// record that is there already after a repeated request is the one that was asked for.
+  public func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord {
+    let answer = try await client.create(image)
+    if answer.status == 409, answer.attempts > 1 {
+      let record = try await record(image.id)
+      if record.status == .queued, record.name == image.name { return record }
+    }
+    guard answer.isSuccess else {
+      throw AnswerRefusal(answer, of: "creating image \(image.id.path)").error
+    }
+    let record = try answer.decode(ImageRecord.self)
+    guard record.id == image.id else {
+      throw ImageServiceError(
+        .badAnswer,
+        reason:
+          "\(answer.request.label) created image \(record.id.path) in place of \(image.id.path).",
+        remedy: "Delete it with: openstack image delete \(record.id.path)")
+    }
+    logger.info("image created", metadata: ["id": "\(image.id.path)"])
+    return record
+  }
+
+  /// Sends the bytes in one chunked request, with a token that lives for a while. A refused token
+  /// is renewed once, and everything is sent again.
+  public func upload(
+    _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
+  ) async throws(ImageServiceError) -> Receipt {
+    let (answer, receipt) = try await client.putFile(id, body: body, progress: progress)
+    guard answer.isSuccess else { throw UploadRefusal(answer, id: id).error }
+    guard let receipt else {
+      throw ImageServiceError(
+        .badAnswer,
+        reason:
+          "\(answer.request.label) was answered with status \(answer.status) before the whole "
+          + "image was sent.",
+        remedy: "Check that no proxy stands between this machine and Glance.")
+    }
+    logger.info(
+      "image sent", metadata: ["id": "\(id.path)", "bytes": "\(receipt.byteCount)"])
+    return receipt
+  }
+
+  /// Asks until the image is active, then compares length and SHA-512. Where the service hashes
+  /// with another algorithm, only the length is compared, which is logged as a warning.
+  public func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord {
+    let record = try await ActivationWatch(id: id, client: client, limits: limits).run()
+    try StoredImageCheck(record: record, receipt: receipt, store: name).run(logger: logger)
+    logger.info("image active", metadata: ["id": "\(id.path)"])
+    return record
+  }
+
+  /// Deletes the image; one that is gone is success.
+  public func delete(_ id: UUID) async throws(ImageServiceError) {
+    let answer = try await client.delete(id)
+    guard answer.isSuccess || answer.status == 404 || answer.status == 410 else {
+      throw AnswerRefusal(answer, of: "deleting image \(id.path)").error
+    }
+    logger.info("image deleted", metadata: ["id": "\(id.path)"])
+  }
+
+  private func record(_ id: UUID) async throws(ImageServiceError) -> ImageRecord {
+    let answer = try await client.show(id)
+    guard answer.status == 200 else {
+      throw AnswerRefusal(answer, of: "looking at image \(id.path)").error
+    }
+    return try answer.decode(ImageRecord.self)
+  }
+}
