@@ -4,25 +4,28 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 PROGRAM := .build/release/image-create
 
-.PHONY: help build release test lint fmt demo lab-up lab-down bench install clean setup
+.PHONY: help build release test lint fmt demo lab-up lab-down install clean setup build-setup
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: ## Install with apt what building and running need
+setup: ## Install with apt what building, testing and running need
 	scripts/setup
 
-build: setup ## Build for debugging
+build-setup:
+	@scripts/setup --build-only
+
+build: build-setup ## Build for debugging
 	$(SWIFT) build
 
-release: setup ## Build the program for use: .build/release/image-create
+release: build-setup ## Build the program for use: .build/release/image-create
 	$(SWIFT) build -c release --product image-create
 	@ls -l $(PROGRAM)
 
 test: setup ## Run all tests, with a lab of their own; UNIT=1 runs those that need no lab
 	scripts/test $(if $(UNIT),unit,all)
 
-lint: setup ## Check format, doc comments, unsafe code and file lengths
+lint: ## Check format, doc comments, unsafe code and file lengths
 	scripts/lint
 
 fmt: ## Format the sources

@@ -31,7 +31,20 @@ final class StoreSink: ImageSink {
     record.withLock { $0 = active }
   }
 
-  func discard(_ id: UUID) async throws { try await store.delete(id) }
+  /// A service that died during the upload is often back within seconds, and a queued image that
+  /// stays behind is a nuisance: try for a while.
+  func discard(_ id: UUID) async throws {
+    let end = ContinuousClock.now + .seconds(30)
+    while true {
+      do {
+        try await store.delete(id)
+        return
+      } catch {
+        guard error.isTransient, ContinuousClock.now < end else { throw error }
+      }
+      try await Task.sleep(for: .seconds(1))
+    }
+  }
 }
 
 extension NewImage {

@@ -75,7 +75,10 @@ public struct Snapshot: Sendable {
   public func run(_ image: ImageDescription) async throws {
     enter(.snapshotPending, 0)
     let record = undo.push(.deleteImage(id: image.id))
-    try await sink.reserve(image)
+    // Not cut short by a cancellation: a request given up half-way may still make the image after
+    // it was looked for and not found by the undo.
+    let sink = sink
+    try await Task.detached { try await sink.reserve(image) }.value
     try Task.checkCancellation()
 
     let runID = UUID()

@@ -25,11 +25,22 @@ public struct UndoPerformer: Sendable {
       if FileManager.default.fileExists(atPath: path) {
         try FileManager.default.removeItem(atPath: path)
       }
-    case .thaw: try await thaw()
-    case .abortMirror(let disk, let target): try await abortMirror(disk: disk, target: target)
     case .define(let path, let autostarts): try await define(path, autostarts: autostarts)
     case .start: try await start()
-    case .attach(let xml, _): try await attach(xml)
+    // What was done to a running guest has gone with it.
+    case .thaw: try await unlessGone { try await thaw() }
+    case .abortMirror(let disk, let target):
+      try await unlessGone { try await abortMirror(disk: disk, target: target) }
+    case .attach(let xml, _): try await unlessGone { try await attach(xml) }
+    }
+  }
+
+  /// A transient server that was stopped meanwhile is not there any more.
+  private func unlessGone(_ body: () async throws -> Void) async throws {
+    do {
+      try await body()
+    } catch let error as LibvirtError where error.code == .noDomain {
+      return
     }
   }
 

@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+extension IntegrationTests {
+  /// What goes wrong in the middle of a run.
+  @Suite(.serialized)
+  struct Faults {
+    /// Starts a live snapshot of a guest, holds its mirror to 1 MiB/s, and acts in the middle.
+    private func duringMirror(
+      of server: String, mechanism: String, extra: [String] = [],
+      act: @escaping @Sendable (Int32) async throws -> Void
+    ) async throws -> Lab.Outcome {
+      try await Lab.imageCreate(
+        ["--mechanism", mechanism, "--quiesce", "never"] + extra + [server, "fault"], at: 0
+      ) { process in
+        try await Lab.wait("a block job of \(server)") {
+          try await Lab.run(
+            "virsh", ["-q", "blockjob", server, "vda", "--bandwidth", "1"]
+          ).status == 0
+        }
+        try await act(process)
+      }
+    }
+
+    private static func unthrottle(_ server: String) async throws {
+      _ = try await Lab.virsh("blockjob", server, "vda", "--bandwidth", "0")
+    }
+
+    @Test(
+      "A signal in the middle of the mirror undoes everything",
+      arguments: [
+        ("copy", "INT", 130), ("copy", "TERM", 143), ("rebase", "INT", 130),
+        ("rebase", "HUP", 129),
+      ] as [(String, String, Int32)])
+    func signalled(_ mechanism: String, _ signal: String, _ status: Int32) async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      _ = try await Lab.virsh("autostart", server)
+      try await leavingAsItWas(server) {
+        let outcome = try await duringMirror(of: server, mechanism: mechanism) { process in
+          try await Lab.must("kill", "-\(signal)", "\(process)")
+        }
+        outcome.expect(status, error: "stopped by SIG\(signal)")
+      }
+      try await Guests.expectAlive(server)
+    }
+
+    @Test(
+      "A signal while the guest is saved, and while the image is sent, undoes everything",
+      arguments: [0, 10, 60])
+    func signalledCold(_ percent: Int) async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate(["--cold", server, "fault"], at: percent) {
+          try await Lab.must("kill", "-INT", "\($0)")
+        }
+        outcome.expect(130)
+      }
+      try await Guests.expectAlive(server)
+    }
+
+    @Test func `A mirror that someone else ends is a failure`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      try await leavingAsItWas(server) {
+        let outcome = try await duringMirror(of: server, mechanism: "copy") { _ in
+          _ = try await Lab.virsh("blockjob", server, "vda", "--abort")
+        }
+        outcome.expect(1, error: "ERROR (MirrorFailed)")
+      }
+      try await Guests.expectAlive(server)
+    }
+
+    @Test func `A persistent server that is stopped meanwhile stays defined`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      let xml = try await Lab.virsh("dumpxml", server, "--inactive", "--security-info")
+      let images = try await Cloud.imageIDs()
+      let outcome = try await duringMirror(of: server, mechanism: "rebase") { _ in
+        _ = try await Lab.virsh("destroy", server)
+      }
+      outcome.expect(1)
+      #expect(try await Lab.virsh("dumpxml", server, "--inactive", "--security-info") == xml)
+      #expect(try await Lab.virsh("domstate", server) == "shut off")
+      #expect(try await Cloud.imageIDs() == images)
+      #expect(Lab.names(in: Lab.spoolFolder) == [])
+      #expect(Lab.names(in: Lab.stateFolder) == [])
+    }
+
+    @Test func `A transient server that vanishes leaves no file and no image`() async throws {
+      let server = try await Guests.prepare(.raw, .transient)
+      let images = try await Cloud.imageIDs()
+      let outcome = try await duringMirror(of: server, mechanism: "copy") { _ in
+        _ = try await Lab.virsh("destroy", server)
+      }
+      outcome.expect(1)
+      #expect(!outcome.errors.contains("NotUndone"))
+      #expect(try await Cloud.imageIDs() == images)
+      #expect(Lab.names(in: Lab.spoolFolder) == [])
+      try await Guests.remove(server)
+    }
+
+    @Test func `An image that someone deletes meanwhile is an error`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      try await leavingAsItWas(server) {
+        let before = Set(try await Cloud.imageIDs())
+        let outcome = try await duringMirror(of: server, mechanism: "copy") { _ in
+          for id in try await Cloud.imageIDs() where !before.contains(id) {
+            try await Cloud.delete(id)
+          }
+          try await Faults.unthrottle(server)
+        }
+        outcome.expect(1, error: "ERROR (ImageGone)")
+      }
+    }
+
+    @Test func `A spool folder that fills up ends the run and not the guest`() async throws {
+      try await Scratch.fileSystem(mebibytes: 700) { folder in
+        // QEMU lives in a mount namespace of its own and sees what was mounted before its start.
+        _ = try await Guests.prepare(.raw, .shutOff)
+        let server = try await Guests.prepare(.raw, .running)
+        try await leavingAsItWas(server) {
+          let outcome = try await duringMirror(
+            of: server, mechanism: "copy", extra: ["--spool-dir", folder]
+          ) { _ in
+            _ = try await Lab.run("dd", ["if=/dev/zero", "of=\(folder)/full", "bs=1M"])
+            // The job may have met the end of the file system already.
+            _ = try await Lab.run("virsh", ["-q", "blockjob", server, "vda", "--bandwidth", "0"])
+          }
+          outcome.expect(1, error: "ERROR (MirrorFailed)")
+          #expect(Lab.names(in: folder) == ["full"])
+        }
+        try await Guests.expectAlive(server)
+        // The guest must not keep the file system busy.
+        _ = try await Guests.prepare(.raw, .shutOff)
+      }
+    }
+
+    @Test func `A Glance that dies in the middle of the upload leaves no image`() async throws {
+      let server = try await Guests.prepare(.raw, .paused)
+      let master = try #require(Lab.settings["GLANCE_PID"])
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate([server, "fault"], at: 70) { _ in
+          // The workers only: their master starts others, and the image can be deleted.
+          try await Lab.must("pkill", "-KILL", "-P", master)
+        }
+        outcome.expect(1, error: "ERROR (")
+        #expect(outcome.output.contains("Error snapshotting server"))
+      }
+    }
+  }
+}
