@@ -55,7 +55,10 @@ public enum Program {
     case .success: return 0
     case .failure(let error):
       if let signal = stop.signal {
-        Terminal.error("image-create: stopped by \(signal.name); everything was undone")
+        let isClean = session.pendingCommands.isEmpty
+        Terminal.error(
+          "image-create: stopped by \(signal.name); "
+            + (isClean ? "everything was undone" : "what was not undone is listed above"))
         return 128 + signal.number
       }
       Terminal.error(ErrorReport.line(for: error))

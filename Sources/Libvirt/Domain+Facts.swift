@@ -32,6 +32,18 @@ extension Domain {
     return DomainState(rawValue: number) ?? .noState
   }
 
+  /// Whether QEMU stopped the guest because a disk could not be written
+  /// (`virDomainGetState`, reason `VIR_DOMAIN_PAUSED_IOERROR`).
+  public func isPausedByDiskError() async throws(LibvirtError) -> Bool {
+    try await value("virDomainGetState") { domain in
+      var state: Int32 = 0
+      var reason: Int32 = 0
+      guard unsafe virDomainGetState(domain, &state, &reason, 0) == 0 else { return nil }
+      return state == DomainState.paused.rawValue
+        && reason == Int32(VIR_DOMAIN_PAUSED_IOERROR.rawValue)
+    }
+  }
+
   /// The id of a running domain; nil when it does not run (`virDomainGetID`).
   public func id() async throws(LibvirtError) -> UInt32? {
     let id: UInt32 = try await value("virDomainGetID") { unsafe virDomainGetID($0) }
@@ -119,4 +131,10 @@ public struct DomainJob: Sendable, Equatable {
   public let bytesDone: UInt64
   /// Bytes in all, as far as the hypervisor knows.
   public let bytesTotal: UInt64
+
+  /// Makes a description of a job.
+  public init(bytesDone: UInt64, bytesTotal: UInt64) {
+    self.bytesDone = bytesDone
+    self.bytesTotal = bytesTotal
+  }
 }

@@ -31,6 +31,8 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
     public static let operationTimeout = Code(rawValue: 68)
     /// `VIR_ERR_ARGUMENT_UNSUPPORTED` (74).
     public static let argumentUnsupported = Code(rawValue: 74)
+    /// `VIR_ERR_NO_DOMAIN_BACKUP` (104): no backup job runs.
+    public static let noDomainBackup = Code(rawValue: 104)
     /// `VIR_ERR_AGENT_UNRESPONSIVE` (86).
     public static let agentUnresponsive = Code(rawValue: 86)
   }

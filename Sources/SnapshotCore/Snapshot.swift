@@ -56,9 +56,15 @@ public struct Snapshot: Sendable {
     try Workspace.prepare(place, owner: facts.domain.owner)
     guard let path = plan.disk.source.path else { return }
     let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
-    // The delta holds what the disk's own file holds, beside the flat file.
     let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
-    let needed = flat + (plan.mechanism.isLive ? max(top, 1 << 20) : 0)
+    let needed =
+      switch plan.mechanism {
+      // The scratch file holds at most what the guest overwrites of the disk's data.
+      case .backup: flat * 2
+      // The delta holds what the disk's own file holds.
+      case .copy, .rebase: flat + max(top, 1 << 20)
+      case .managedSave, .offline: flat
+      }
     guard let free = Workspace.freeBytes(in: place.spoolFolder), free < needed else { return }
     throw SnapshotError(
       .noSpace,
@@ -152,7 +158,10 @@ public struct Snapshot: Sendable {
 
   /// Which part of the run is over when the point in time is fixed, and when the file is there.
   private var shares: (fixed: Double, extracted: Double) {
-    plan.mechanism.isLive ? (0.3, 0.6) : (0, 0.4)
+    switch plan.mechanism {
+    case .copy, .rebase: (0.3, 0.6)
+    case .backup, .managedSave, .offline: (0, 0.4)
+    }
   }
 
   private func enter(_ phase: Phase, _ fraction: Double) {

@@ -69,6 +69,18 @@ public struct Workspace: Sendable {
   /// A path in the run's folder.
   func path(_ name: String) -> String { folder + "/" + name }
 
+  /// Lets the user QEMU runs as make its socket in the run's folder; it still can't list it.
+  func letOwnerCreateFiles() throws(SnapshotError) {
+    guard owner != nil, getuid() == 0 else { return }
+    do {
+      try FileManager.default.setAttributes([.posixPermissions: 0o730], ofItemAtPath: folder)
+    } catch {
+      throw SnapshotError(
+        .spoolFailed, "the folder \(folder) could not be opened to QEMU's user: \(error.tidy)",
+        remedy: "Name another folder with --spool-dir", cause: error)
+    }
+  }
+
   /// Lets the user QEMU runs as write a file of the run's.
   func giveToOwner(_ path: String) throws(SnapshotError) {
     guard let owner, getuid() == 0 else { return }

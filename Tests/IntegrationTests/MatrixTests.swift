@@ -16,7 +16,8 @@ extension IntegrationTests {
       /// Whether the mechanism can take a server in this state.
       var isPossible: Bool {
         switch mechanism {
-        case "copy", "rebase": state == .running || state == .paused || state == .transient
+        case "backup", "copy", "rebase":
+          state == .running || state == .paused || state == .transient
         case "managedSave": state == .running || state == .paused
         default: state == .saved || state == .shutOff
         }
@@ -25,7 +26,7 @@ extension IntegrationTests {
       /// Grouped so that guests change their state seldom.
       static let all = Guests.Format.allCases.flatMap { format in
         [Guests.State.running, .paused, .saved, .shutOff, .transient].flatMap { state in
-          ["copy", "rebase", "managedSave", "offline"].map {
+          ["backup", "copy", "rebase", "managedSave", "offline"].map {
             Cell(mechanism: $0, format: format, state: state)
           }
         }

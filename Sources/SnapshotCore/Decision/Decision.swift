@@ -57,16 +57,18 @@ public enum Decision {
       }
       return (disk, "asked for with --disk" + others(disk))
     }
-    let bootable = disks.filter { $0.bootOrder != nil }
+    // What the guest can't write to is no root disk; --disk still takes it.
+    let writable = disks.filter { !$0.isReadOnly }
+    let bootable = writable.filter { $0.bootOrder != nil }
       .min { ($0.bootOrder ?? 0) < ($1.bootOrder ?? 0) }
     if let disk = bootable {
       return (disk, "first in the boot order" + others(disk))
     }
-    guard let disk = disks.first else {
+    guard let disk = writable.first else {
       throw SnapshotError(
         .noDisk, "\(facts.label) has no disk that could be taken",
-        remedy: "Look with `virsh domblklist \(facts.domain.name)`: CD-ROMs, floppies and drives "
-          + "without media do not count")
+        remedy: "Look with `virsh domblklist \(facts.domain.name)`: CD-ROMs, floppies, drives "
+          + "without media and read-only disks do not count")
     }
     return (disk, "the first disk" + others(disk))
   }
@@ -184,6 +186,7 @@ public enum Decision {
 
   private static func whyDowntime(_ mechanism: Mechanism) -> String {
     switch mechanism {
+    case .backup: "the guest goes on while its disk is read as it was at the beginning"
     case .copy, .rebase: "the guest goes on while its disk is mirrored"
     case .managedSave:
       "the guest is saved, its disk converted, and it starts again before the upload"

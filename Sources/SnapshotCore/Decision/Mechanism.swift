@@ -2,6 +2,8 @@ internal import Libvirt
 
 /// How the point in time is fixed.
 public enum Mechanism: String, Sendable, Hashable, CaseIterable {
+  /// `virDomainBackupBegin` in pull mode, ended by `virDomainAbortJob`.
+  case backup
   /// `virDomainBlockCopy` with TRANSIENT_JOB into a delta, ended by `virDomainBlockJobAbort`.
   case copy
   /// `virDomainBlockRebase` into a delta, ended by `virDomainBlockJobAbort`; the domain must be
@@ -13,12 +15,14 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
   case offline
 
   /// The order of preference. Data, so that any can be forced and each is tested.
-  public static let preference: [Mechanism] = [.copy, .rebase, .managedSave, .offline]
+  public static let preference: [Mechanism] = [
+    .backup, .copy, .rebase, .managedSave, .offline,
+  ]
 
   /// Whether the guest goes on while the snapshot is taken.
   public var isLive: Bool {
     switch self {
-    case .copy, .rebase: true
+    case .backup, .copy, .rebase: true
     case .managedSave, .offline: false
     }
   }
@@ -31,8 +35,13 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       return "disk '\(disk.target)' is encrypted (\(encryption)) and its secret can't be used here"
     }
     return switch self {
-    case .copy: liveObstacle(facts, disk, call: "virDomainBlockCopy") ?? copyObstacle(facts)
-    case .rebase: liveObstacle(facts, disk, call: "virDomainBlockRebase") ?? rebaseObstacle(facts)
+    case .backup: liveObstacle(facts, disk, call: "virDomainBackupBegin") ?? backupObstacle(facts)
+    case .copy:
+      liveObstacle(facts, disk, call: "virDomainBlockCopy") ?? mirrorObstacle(facts, disk)
+        ?? copyObstacle(facts)
+    case .rebase:
+      liveObstacle(facts, disk, call: "virDomainBlockRebase") ?? mirrorObstacle(facts, disk)
+        ?? rebaseObstacle(facts)
     case .managedSave: managedSaveObstacle(facts, disk) ?? readObstacle(disk)
     case .offline: offlineObstacle(facts) ?? readObstacle(disk)
     }
@@ -50,6 +59,19 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       return "QEMU \(facts.hypervisorVersion) with libvirt \(facts.daemonVersion) is older than "
         + "1.3 with 1.0.0"
     }
+    return disk.isTransient ? "disk '\(disk.target)' is transient" : nil
+  }
+
+  private func backupObstacle(_ facts: Facts) -> String? {
+    guard facts.daemonVersion >= Version(7, 2), facts.hypervisorVersion >= Version(4, 2) else {
+      return
+        "libvirt \(facts.daemonVersion) with QEMU \(facts.hypervisorVersion) is older than 7.2 "
+        + "with 4.2, the first with backup jobs"
+    }
+    return nil
+  }
+
+  private func mirrorObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
     if facts.disks[disk.target]?.blockJob == .unsupported {
       return "this QEMU has no block jobs for disk '\(disk.target)'"
     }
@@ -59,7 +81,7 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     guard disk.format == "raw" || disk.format == "qcow2" else {
       return "a mirror of a \(disk.format) disk has not been proven"
     }
-    return disk.isTransient ? "disk '\(disk.target)' is transient" : nil
+    return nil
   }
 
   private func copyObstacle(_ facts: Facts) -> String? {

@@ -1,6 +1,6 @@
-/// A file that holds one disk at one point in time, to be read as it is.
+/// A file, or an NBD export, that holds one disk at one point in time, to be read as it is.
 struct DiskFile: Sendable, Equatable {
-  /// Its path.
+  /// Its path, or the export's URI.
   let path: String
   /// QEMU's name of its format.
   let format: String

@@ -24,6 +24,7 @@ extension Mechanism {
   /// Whatever must be taken back is on the undo stack; unwinding it is the release.
   func fix(_ context: SnapshotContext) async throws -> DiskFile {
     switch self {
+    case .backup: try await Backup(context: context).fix()
     case .copy, .rebase: try await Mirror(context: context, mechanism: self).fix()
     case .managedSave: try await ManagedSave(context: context).fix()
     case .offline:

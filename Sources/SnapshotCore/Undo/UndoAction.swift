@@ -12,6 +12,8 @@ public enum UndoAction: Sendable, Equatable, Codable {
   case thaw
   /// End the mirror of a disk into a file of this run.
   case abortMirror(disk: String, target: String)
+  /// End the backup job whose NBD server listens at a socket of this run.
+  case abortBackup(socket: String, wasRunning: Bool)
   /// Define the server again from its saved XML, with its autostart flag.
   case define(xmlPath: String, autostarts: Bool)
   /// Start the server again from its managed save image.
@@ -27,6 +29,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .removeFile(let path): "remove the file \(path)"
     case .thaw: "thaw the guest's file systems"
     case .abortMirror(let disk, let target): "end the mirror of disk '\(disk)' into \(target)"
+    case .abortBackup: "end the backup job"
     case .define(let path, _): "define the server again from \(path)"
     case .start: "start the server again"
     case .attach(_, let label): "attach the host device \(label) again"
@@ -39,19 +42,21 @@ public enum UndoAction: Sendable, Equatable, Codable {
   ///   - server: the domain's name.
   ///   - uri: the connection's URI.
   public func command(server: String, uri: String) -> String {
-    let virsh = "virsh -c \(uri)"
+    let virsh = "virsh -c \(uri.allSatisfy(\.isPlainInURI) ? uri : uri.quotedForShell)"
+    let server = server.quotedForShell
     switch self {
     case .deleteImage(let id): return "openstack image delete \(id.uuidString.lowercased())"
-    case .removeFolder(let path): return "rm -r '\(path)'"
-    case .removeFile(let path): return "rm '\(path)'"
-    case .thaw: return "\(virsh) domfsthaw '\(server)'"
-    case .abortMirror(let disk, _): return "\(virsh) blockjob '\(server)' \(disk) --abort"
+    case .removeFolder(let path): return "rm -r \(path.quotedForShell)"
+    case .removeFile(let path): return "rm \(path.quotedForShell)"
+    case .thaw: return "\(virsh) domfsthaw \(server)"
+    case .abortMirror(let disk, _):
+      return "\(virsh) blockjob \(server) \(disk.quotedForShell) --abort"
     case .define(let path, let autostarts):
-      let define = "\(virsh) define '\(path)'"
-      return autostarts ? "\(define) && \(virsh) autostart '\(server)'" : define
-    case .start: return "\(virsh) start '\(server)'"
+      let define = "\(virsh) define \(path.quotedForShell)"
+      return autostarts ? "\(define) && \(virsh) autostart \(server)" : define
+    case .start: return "\(virsh) start \(server)"
     case .attach(let xml, _):
-      return "\(virsh) attach-device '\(server)' --live /dev/stdin <<< '\(xml)'"
+      return "\(virsh) attach-device \(server) --live /dev/stdin <<< \(xml.quotedForShell)"
     }
   }
 
@@ -61,8 +66,20 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .removeFile, .removeFolder: .seconds(60)
     case .thaw, .deleteImage, .define, .attach: .seconds(120)
     // The state change lock alone may take 30 s, memory comes back from disk.
-    case .abortMirror: .seconds(120)
+    case .abortMirror, .abortBackup: .seconds(120)
     case .start: .seconds(600)
     }
+  }
+}
+
+extension String {
+  /// The text as one word of a POSIX shell: between apostrophes, each of its own written `'\''`.
+  var quotedForShell: String { "'" + replacing("'", with: "'\\''") + "'" }
+}
+
+extension Character {
+  /// Whether a shell takes it as it is, so that an ordinary URI stays readable.
+  fileprivate var isPlainInURI: Bool {
+    isASCII && (isLetter || isNumber || ":/+@.-_".contains(self))
   }
 }

@@ -31,6 +31,8 @@ public struct UndoPerformer: Sendable {
     case .thaw: try await unlessGone { try await thaw() }
     case .abortMirror(let disk, let target):
       try await unlessGone { try await abortMirror(disk: disk, target: target) }
+    case .abortBackup(let socket, let wasRunning):
+      try await unlessGone { try await abortBackup(socket: socket, wasRunning: wasRunning) }
     case .attach(let xml, _): try await unlessGone { try await attach(xml) }
     }
   }
@@ -68,6 +70,20 @@ public struct UndoPerformer: Sendable {
       .mirror
     guard mirror?.path == target else { return }
     try await domain.abortBlockJob(onDisk: disk)
+  }
+
+  /// Ends our backup job and nobody else's, and waits until it is gone with its scratch file.
+  private func abortBackup(socket: String, wasRunning: Bool) async throws {
+    var isAborted = false
+    while let xml = try await domain.backupXML(), xml.contains(socket.escapedForXML) {
+      if !isAborted {
+        try await domain.abortJob()
+        isAborted = true
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    // A scratch file that met the end of its file system may have stopped the guest.
+    if wasRunning, try await domain.isPausedByDiskError() { try await domain.resume() }
   }
 
   private func define(_ path: String, autostarts: Bool) async throws {

@@ -1,0 +1,78 @@
+internal import Foundation
+internal import Libvirt
+internal import Logging
+
+/// The live way by backup job: from the moment it begins, QEMU keeps what the guest overwrites in a
+/// scratch file, and offers the disk as it was over NBD.
+struct Backup {
+  let context: SnapshotContext
+
+  /// `sun_path` of `sockaddr_un`, less the closing zero.
+  private static let longestSocketPath = 107
+
+  private var disk: String { context.plan.disk.target }
+
+  func fix() async throws -> DiskFile {
+    let socket = context.workspace.path("nbd.sock")
+    guard socket.utf8.count <= Backup.longestSocketPath else {
+      throw SnapshotError(
+        .spoolFailed,
+        "the socket's path \(socket) is longer than \(Backup.longestSocketPath) bytes",
+        remedy: "Name a folder with a shorter path with --spool-dir")
+    }
+    try context.workspace.letOwnerCreateFiles()
+    try await checkIdle()
+    let xml = Backup.xml(
+      disks: context.facts.domain.disks, chosen: disk, socket: socket,
+      scratch: context.workspace.path("scratch.qcow2"))
+    try await Quiesce(context: context).around {
+      context.undo.push(
+        .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
+      context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
+      try await context.domain.beginBackup(xml: xml)
+    }
+    return .export(name: disk, socket: socket)
+  }
+
+  /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.
+  private func checkIdle() async throws {
+    guard try await context.domain.job() == nil,
+      try await context.domain.blockJob(onDisk: disk) == nil
+    else {
+      throw SnapshotError(
+        .serverBusy, "another job has begun on \(context.facts.label)",
+        remedy:
+          "See `virsh domjobinfo \(context.facts.domain.name)`; wait for its end and try again")
+    }
+  }
+
+  /// Names everything: what is not named libvirt puts next to the disks, and takes every disk.
+  static func xml(disks: [DiskDescription], chosen: String, socket: String, scratch: String)
+    -> String
+  {
+    let elements = disks.filter { !$0.isReadOnly && $0.source != .none }.map { disk in
+      guard disk.target == chosen else {
+        return "<disk name='\(disk.target.escapedForXML)' backup='no'/>"
+      }
+      return """
+        <disk name='\(chosen.escapedForXML)' backup='yes' type='file' \
+        exportname='\(chosen.escapedForXML)'>\
+        <driver type='qcow2'/><scratch file='\(scratch.escapedForXML)'/></disk>
+        """
+    }
+    return """
+      <domainbackup mode='pull'>
+        <server transport='unix' socket='\(socket.escapedForXML)'/>
+        <disks>\(elements.joined())</disks>
+      </domainbackup>
+      """
+  }
+}
+
+extension DiskFile {
+  /// An export of an NBD server at a unix socket, as QEMU names it.
+  static func export(name: String, socket: String) -> DiskFile {
+    let path = socket.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? socket
+    return DiskFile(path: "nbd+unix:///\(name)?socket=\(path)", format: "raw", isShared: false)
+  }
+}
