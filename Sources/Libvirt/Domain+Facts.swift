@@ -61,7 +61,7 @@ extension Domain {
       return try await call("virDomainHasManagedSaveImage") {
         unsafe virDomainHasManagedSaveImage($0, 0)
       } == 1
-    } catch  where error.code == .noSupport {
+    } catch where error.code == .noSupport {
       return false
     }
   }
@@ -79,7 +79,7 @@ extension Domain {
   public func snapshotCount() async throws(LibvirtError) -> Int {
     do {
       return Int(try await call("virDomainSnapshotNum") { unsafe virDomainSnapshotNum($0, 0) })
-    } catch  where error.code == .noSupport {
+    } catch where error.code == .noSupport {
       return 0
     }
   }
@@ -91,7 +91,7 @@ extension Domain {
         unsafe virDomainListAllCheckpoints($0, nil, 0)
       }
       return Int(count)
-    } catch  where error.code == .noSupport {
+    } catch where error.code == .noSupport {
       return 0
     }
   }
@@ -109,8 +109,13 @@ extension Domain {
         return .some(
           DomainJob(bytesDone: info.dataProcessed, bytesTotal: info.dataTotal))
       }
-    } catch  where error.code == .noSupport || error.code == .operationInvalid {
-      return nil
+    } catch {
+      switch error.code {
+      case .noSupport, .operationInvalid: return nil
+      // libvirt's answer while a backup job is just beginning or ending: there is one.
+      case .internalError: return DomainJob(bytesDone: 0, bytesTotal: 0)
+      default: throw error
+      }
     }
   }
 

@@ -51,6 +51,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .thaw: return "\(virsh) domfsthaw \(server)"
     case .abortMirror(let disk, _):
       return "\(virsh) blockjob \(server) \(disk.quotedForShell) --abort"
+    case .abortBackup: return "\(virsh) domjobabort \(server)"
     case .define(let path, let autostarts):
       let define = "\(virsh) define \(path.quotedForShell)"
       return autostarts ? "\(define) && \(virsh) autostart \(server)" : define
