@@ -61,7 +61,7 @@ extension Domain {
       return try await call("virDomainHasManagedSaveImage") {
         unsafe virDomainHasManagedSaveImage($0, 0)
       } == 1
-    } catch where error.code == .noSupport {
+    } catch let error where error.code == .noSupport {
       return false
     }
   }
@@ -79,7 +79,7 @@ extension Domain {
   public func snapshotCount() async throws(LibvirtError) -> Int {
     do {
       return Int(try await call("virDomainSnapshotNum") { unsafe virDomainSnapshotNum($0, 0) })
-    } catch where error.code == .noSupport {
+    } catch let error where error.code == .noSupport {
       return 0
     }
   }
@@ -91,7 +91,7 @@ extension Domain {
         unsafe virDomainListAllCheckpoints($0, nil, 0)
       }
       return Int(count)
-    } catch where error.code == .noSupport {
+    } catch let error where error.code == .noSupport {
       return 0
     }
   }

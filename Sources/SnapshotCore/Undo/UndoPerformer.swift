@@ -88,7 +88,8 @@ public struct UndoPerformer: Sendable {
 
   private func define(_ path: String, autostarts: Bool) async throws {
     let isDefined: Bool
-    do { isDefined = try await domain.isPersistent() } catch  where error.code == .noDomain {
+    do { isDefined = try await domain.isPersistent() } catch let error where error.code == .noDomain
+    {
       isDefined = false
     }
     if !isDefined {
