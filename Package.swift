@@ -58,10 +58,11 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "image-create", dependencies: ["ImageCreateCommand"], swiftSettings: strict),
+    .target(name: "QemuTools", path: "Tests/QemuTools", swiftSettings: strict),
     .testTarget(
-      name: "LibvirtTests", dependencies: ["Libvirt"], swiftSettings: strict),
+      name: "LibvirtTests", dependencies: ["Libvirt", "QemuTools"], swiftSettings: strict),
     .testTarget(
-      name: "SnapshotCoreTests", dependencies: ["SnapshotCore", "Libvirt"],
+      name: "SnapshotCoreTests", dependencies: ["SnapshotCore", "Libvirt", "QemuTools"],
       swiftSettings: strict),
     .testTarget(
       name: "ImageServiceTests",
@@ -75,7 +76,11 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ImageCreateCommandTests",
-      dependencies: ["ImageCreateCommand", "SnapshotCore", "ImageService"],
+      dependencies: [
+        "ImageCreateCommand", "SnapshotCore", "ImageService", "Libvirt",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",

@@ -22,7 +22,7 @@ enum ErrorReport {
   static func line(for leftover: UndoStack.Leftover, server: String, uri: String) -> String {
     line(
       "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))",
-      "Do it by hand: \(leftover.action.command(server: server, uri: uri))")
+      "Do it by hand: `\(leftover.action.command(server: server, uri: uri))`")
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -69,6 +69,9 @@ struct ImageCreateOptions: ParsableArguments {
     help: ArgumentHelp("Write the image to one file, which must not exist.", valueName: "file"))
   var output: String?
 
+  @Flag(name: .long, help: "Write the image to the spool folder first, even where it could stream.")
+  var spool = false
+
   @Option(
     name: .long,
     help: ArgumentHelp(
@@ -106,7 +109,7 @@ struct ImageCreateOptions: ParsableArguments {
   var request: Request {
     Request(
       mode: live ? .live : cold ? .cold : .automatic, mechanism: mechanism, quiesce: quiesce,
-      disk: disk, format: diskFormat)
+      disk: disk, format: diskFormat, spools: spool)
   }
 }
 

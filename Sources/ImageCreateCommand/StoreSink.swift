@@ -24,9 +24,9 @@ final class StoreSink: ImageSink {
   }
 
   func deliver(
-    _ id: UUID, file: String, progress: @escaping @Sendable (Int64) -> Void
+    _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws {
-    let receipt = try await store.upload(id, body: FileBody(path: file), progress: progress)
+    let receipt = try await store.upload(id, body: data.body, progress: progress)
     let active = try await store.finish(id, receipt: receipt)
     record.withLock { $0 = active }
   }
@@ -44,6 +44,34 @@ final class StoreSink: ImageSink {
       }
       try await Task.sleep(for: .seconds(1))
     }
+  }
+}
+
+extension ImageData {
+  fileprivate var body: any ImageBody {
+    switch self {
+    case .file(let path, _): FileBody(path: path)
+    case .stream(let disk): EncodedBody(disk: disk)
+    }
+  }
+}
+
+/// A streamed image as the image service pulls it.
+private struct EncodedBody: ImageBody {
+  let disk: EncodedDisk
+
+  var byteCount: Int64? { disk.byteCount }
+
+  func makeReader() throws -> any ImageBodyReader { Reader(reader: try disk.makeReader()) }
+
+  private final class Reader: ImageBodyReader {
+    private let reader: EncodedDiskReader
+
+    init(reader: EncodedDiskReader) { self.reader = reader }
+
+    func read(upTo limit: Int) throws -> Data? { try reader.read(upTo: limit) }
+
+    func close() { reader.close() }
   }
 }
 

@@ -11,10 +11,26 @@ public protocol ImageSink: Sendable {
   ///
   /// - Parameter progress: told the bytes sent.
   func deliver(
-    _ id: UUID, file: String, progress: @escaping @Sendable (Int64) -> Void
+    _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws
   /// Deletes the image; success where there is none.
   func discard(_ id: UUID) async throws
+}
+
+/// The bytes of an image.
+public enum ImageData: Sendable {
+  /// They lie in a file.
+  case file(path: String, byteCount: Int64)
+  /// They are made while they are read; may be read again from the start.
+  case stream(EncodedDisk)
+
+  /// How many there are.
+  public var byteCount: Int64 {
+    switch self {
+    case .file(_, let count): count
+    case .stream(let disk): disk.byteCount
+    }
+  }
 }
 
 /// What is known of an image before it has data, in Glance's terms.

@@ -55,12 +55,13 @@ public struct Snapshot: Sendable {
   public func checkSpool() async throws {
     try Workspace.prepare(place, owner: facts.domain.owner)
     guard let path = plan.disk.source.path else { return }
+    let isSpooled = plan.delivery == .spool
     let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
     let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
     let needed =
       switch plan.mechanism {
       // The scratch file holds at most what the guest overwrites of the disk's data.
-      case .backup: flat * 2
+      case .backup: flat * (isSpooled ? 2 : 1)
       // The delta holds what the disk's own file holds.
       case .copy, .rebase: flat + max(top, 1 << 20)
       case .managedSave, .offline: flat
@@ -91,54 +92,97 @@ public struct Snapshot: Sendable {
     undo.push(.removeFolder(path: place.spoolFolder + "/" + runID.uuidString.lowercased()))
     let workspace = try Workspace(in: place, id: runID, owner: facts.domain.owner)
     enter(.snapshot, 0)
-    let file = try await extract(to: workspace)
-
-    enter(.pendingUpload, shares.extracted)
-    let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int64 ?? 0
-    try Task.checkCancellation()
-    enter(.uploading, shares.extracted)
-    let start = shares.extracted
-    try await sink.deliver(image.id, file: file) { sent in
-      progress(
-        Progress(
-          phase: .uploading,
-          fraction: start + (1 - start) * Double(sent) / Double(max(size, 1))))
+    let before = undo.mark()
+    let source = try await fix(workspace)
+    switch plan.delivery {
+    case .spool:
+      let file = try await convert(source, in: workspace)
+      try await putBack(to: before)
+      try await inspect(file)
+      let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int64
+      try await send(.file(path: file, byteCount: size ?? 0), to: image.id, from: shares.extracted)
+    case .stream:
+      try await stream(source, to: image.id)
+      try await putBack(to: before)
     }
     undo.forget(record)
   }
 
-  /// Fixes the point in time, writes the flat image, and puts the server back at once.
-  ///
-  /// - Returns: the flat image's path.
-  private func extract(to workspace: Workspace) async throws -> String {
-    let before = undo.mark()
-    let shares = shares
+  private func fix(_ workspace: Workspace) async throws -> DiskFile {
+    let fixed = shares.fixed
     let context = SnapshotContext(
       domain: domain, facts: facts, plan: plan, undo: undo, workspace: workspace,
       qemuImg: qemuImg, log: log,
-      progress: {
-        progress(Progress(phase: .snapshot, fraction: shares.fixed * $0))
-      })
+      progress: { progress(Progress(phase: .snapshot, fraction: fixed * $0)) })
     let source = try await plan.mechanism.fix(context)
     log.info("the point in time is fixed (\(plan.mechanism.rawValue))")
+    try Task.checkCancellation()
+    return source
+  }
+
+  /// Writes the flat image to the spool folder.
+  private func convert(_ source: DiskFile, in workspace: Workspace) async throws -> String {
     let path = workspace.path("image.\(plan.format.name)")
+    let shares = shares
     try await qemuImg.convert(source, to: path, format: plan.format) { fraction in
       progress(
         Progress(
           phase: .snapshot,
           fraction: shares.fixed + (shares.extracted - shares.fixed) * fraction))
     }
-    let leftovers = await undo.unwind(to: before)
-    if let leftover = leftovers.first {
+    return path
+  }
+
+  /// Makes the image while the open point in time is read, and sends it.
+  private func stream(_ source: DiskFile, to id: UUID) async throws {
+    guard let export = source.export, let format = plan.format.streamed else {
+      throw SnapshotError(
+        .notPossible, "mechanism '\(plan.mechanism.rawValue)' can't be streamed as \(plan.format)",
+        remedy: "Use --spool")
+    }
+    // A read that waits for the NBD server must not outlive the run.
+    let cancellation = NBDCancellation()
+    try await withTaskCancellationHandler {
+      let disk = try await BlockingWork.run {
+        try EncodedDisk(format) { () throws(SnapshotError) in
+          try NBDDiskSource(export, cancellation: cancellation)
+        }
+      }
+      guard disk.diskSize == plan.virtualSize else {
+        throw SnapshotError(
+          .badImage,
+          "the backup offers \(disk.diskSize) bytes of disk '\(plan.disk.target)', "
+            + "which is \(plan.virtualSize) bytes large",
+          remedy: "Look whether the disk was resized meanwhile, then try again")
+      }
+      try await send(.stream(disk), to: id, from: 0)
+    } onCancel: {
+      cancellation.cancel()
+    }
+  }
+
+  /// Sends the image's data; `from` is the fraction of the run that is over by then.
+  private func send(_ data: ImageData, to id: UUID, from start: Double) async throws {
+    enter(.pendingUpload, start)
+    try Task.checkCancellation()
+    enter(.uploading, start)
+    let size = Double(max(data.byteCount, 1))
+    try await sink.deliver(id, data) { sent in
+      progress(
+        Progress(phase: .uploading, fraction: start + (1 - start) * Double(sent) / size))
+    }
+  }
+
+  /// Releases the point in time: what the mechanism pushed is undone, last first.
+  private func putBack(to mark: UndoStack.Mark) async throws {
+    if let leftover = await undo.unwind(to: mark).first {
       throw SnapshotError(
         .notRestored, "could not \(leftover.action.purpose) on \(facts.label): \(leftover.error)",
-        remedy: "Do it by hand: "
-          + leftover.action.command(server: facts.domain.name, uri: facts.uri),
+        remedy: "Do it by hand: `"
+          + leftover.action.command(server: facts.domain.name, uri: facts.uri) + "`",
         cause: leftover.error)
     }
     log.info("\(facts.label) is as it was")
-    try await inspect(path)
-    return path
   }
 
   /// Looks at the finished file as the image service will: flat, of the right size.

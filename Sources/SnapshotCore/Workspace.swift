@@ -42,7 +42,7 @@ public struct Workspace: Sendable {
           .spoolFailed,
           "QEMU's user \(owner.user) can't enter \(path), and the spool folder "
             + "\(place.spoolFolder) lies there",
-          remedy: "Name another folder with --spool-dir, or: chmod o+x \(path)")
+          remedy: "Name another folder with --spool-dir, or: `chmod o+x '\(path)'`")
       }
     } while path.removeLastComponent()
   }

@@ -12,6 +12,7 @@ public enum Decision {
     let (mechanism, whyMechanism) = try chooseMechanism(facts, request, disk)
     let (quiesce, whyQuiesce) = try chooseQuiesce(facts, request, mechanism)
     let (format, whyFormat) = try chooseFormat(request, disk)
+    let (delivery, whyDelivery) = chooseDelivery(request, mechanism, format)
     let hostDevices = mechanism == .managedSave ? facts.domain.hostDevices : []
     var reasons = [
       Plan.Reason(
@@ -22,9 +23,7 @@ public enum Decision {
         topic: "quiesce", choice: quiesce == .none ? "no" : "freeze", because: whyQuiesce),
       Plan.Reason(topic: "disk", choice: disk.target, because: whyDisk),
       Plan.Reason(topic: "format", choice: format.name, because: whyFormat),
-      Plan.Reason(
-        topic: "delivery", choice: "spool",
-        because: "qemu-img convert writes one flat file, which is then sent"),
+      Plan.Reason(topic: "delivery", choice: delivery.rawValue, because: whyDelivery),
       Plan.Reason(topic: "downtime", choice: downtime(mechanism), because: whyDowntime(mechanism)),
     ]
     if !hostDevices.isEmpty {
@@ -36,7 +35,7 @@ public enum Decision {
     return Plan(
       mechanism: mechanism, quiesce: quiesce, disk: disk,
       virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
-      hostDevices: hostDevices, reasons: reasons)
+      delivery: delivery, hostDevices: hostDevices, reasons: reasons)
   }
 
   private static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
@@ -162,6 +161,16 @@ public enum Decision {
       return (format, "the disk's own format by the domain XML")
     }
     return (.qcow2, "no image can have the disk's own format \(disk.format)")
+  }
+
+  private static func chooseDelivery(
+    _ request: Request, _ mechanism: Mechanism, _ format: ImageFormat
+  ) -> (Plan.Delivery, String) {
+    let file = "qemu-img convert writes one flat file, which is then sent"
+    if request.spools { return (.spool, "--spool was given: \(file)") }
+    guard mechanism == .backup else { return (.spool, file) }
+    guard format.streamed != nil else { return (.spool, "\(format) can't be streamed: \(file)") }
+    return (.stream, "the image is made while the disk is read and sent, without a file")
   }
 
   private static func whyMode(_ facts: Facts, _ request: Request, _ mechanism: Mechanism)

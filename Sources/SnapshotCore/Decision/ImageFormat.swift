@@ -41,6 +41,15 @@ public struct ImageFormat: Hashable, Sendable, CustomStringConvertible {
     self.creationOptions = creationOptions
   }
 
+  /// The encoder that makes it while the disk is read, where there is one.
+  var streamed: EncodedDisk.Format? {
+    switch self {
+    case .raw: .raw
+    case .qcow2: .qcow2
+    default: nil
+    }
+  }
+
   /// Glance's name.
   public var description: String { name }
 }

@@ -10,6 +10,8 @@ public struct Plan: Sendable, Equatable {
   public var virtualSize: UInt64
   /// The image's format.
   public var format: ImageFormat
+  /// How the bytes get to the image service.
+  public var delivery: Delivery
   /// Host devices to detach before and to attach after.
   public var hostDevices: [DomainDescription.HostDevice]
   /// Why, one for each part of the decision, in the order of `--dry-run`.
@@ -23,6 +25,14 @@ public struct Plan: Sendable, Equatable {
     case attempt
     /// Frozen, or the snapshot fails.
     case require
+  }
+
+  /// How the bytes get to the image service.
+  public enum Delivery: String, Sendable, Equatable {
+    /// Encoded while the disk is read: no file on this host.
+    case stream
+    /// `qemu-img convert` writes a file first.
+    case spool
   }
 
   /// One part of the decision.

@@ -7,23 +7,48 @@ internal import FoundationXML
 enum DomainXML {
   /// - Throws: `badXML` when the text is no domain XML.
   static func parse(_ text: String) throws(SnapshotError) -> DomainDescription {
-    let document: XMLDocument
-    do {
-      document = try XMLDocument(
-        data: Data(text.utf8), options: [.nodeLoadExternalEntitiesNever])
-    } catch {
-      throw notUnderstood("it is not well-formed", cause: error)
-    }
-    guard let root = document.rootElement(), root.name == "domain" else {
+    let root = try rootElement(of: text)
+    guard root.name == "domain" else {
       throw notUnderstood("its root element is not <domain>")
     }
     return try describe(root)
   }
 
+  /// Parses a text that may be anything: FoundationXML's tree builder ends the process on some texts
+  /// that are not well-formed, so its event parser, which does not, looks first.
+  private static func rootElement(of text: String) throws(SnapshotError) -> XMLElement {
+    // No longer string comes from libvirt's daemon (REMOTE_STRING_MAX).
+    guard text.utf8.count <= 4 << 20 else { throw notUnderstood("it is larger than 4 MiB") }
+    // libvirt writes no document type: without one there are no entities to read or to multiply.
+    guard !text.contains("<!DOCTYPE"), !text.contains("\0") else {
+      throw notUnderstood("it has a document type or a null byte")
+    }
+    let data = Data(text.utf8)
+    let parser = XMLParser(data: data)
+    // libxml2's warnings and namespace errors are none: libvirt keeps such metadata of others.
+    let isComplete = !data.isEmpty && parser.parse()
+    let code = parser.parserError.map { ($0 as NSError).code }
+    guard code.map({ 97...100 ~= $0 || $0 >= 200 }) ?? isComplete else {
+      throw notUnderstood("it is not well-formed", cause: parser.parserError)
+    }
+    do {
+      let document = try XMLDocument(data: data, options: [.nodeLoadExternalEntitiesNever])
+      if let root = document.rootElement() {
+        // Detached, or it would go with its document.
+        root.detach()
+        return root
+      }
+    } catch {
+      throw notUnderstood("it is not well-formed", cause: error)
+    }
+    throw notUnderstood("it has no root element")
+  }
+
   private static func describe(_ root: XMLElement) throws(SnapshotError) -> DomainDescription {
     var domain = DomainDescription()
     domain.type = root["type"] ?? ""
-    guard let name = root.text("name"), let uuid = root.text("uuid") else {
+    guard let name = root.text("name"), let uuid = root.text("uuid"), !name.isEmpty, !uuid.isEmpty
+    else {
       throw notUnderstood("it has no <name> or no <uuid>")
     }
     domain.name = name
@@ -108,13 +133,7 @@ enum DomainXML {
 
   /// What tells a host device from another: its address on the host.
   static func hostDeviceKey(_ xml: String) throws(SnapshotError) -> String {
-    let document: XMLDocument
-    do {
-      document = try XMLDocument(data: Data(xml.utf8), options: [.nodeLoadExternalEntitiesNever])
-    } catch {
-      throw notUnderstood("a host device is not well-formed", cause: error)
-    }
-    return document.rootElement()?.first("source/address")?.xmlString ?? xml
+    try rootElement(of: xml).first("source/address")?.xmlString ?? xml
   }
 
   private static func agent(_ root: XMLElement) -> DomainDescription.Agent {

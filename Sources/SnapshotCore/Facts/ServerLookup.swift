@@ -43,7 +43,9 @@ public enum ServerLookup {
   }
 
   static func isUUID(_ text: String) -> Bool {
-    let digits = text.filter { $0 != "-" }
-    return digits.count == 32 && digits.allSatisfy(\.isHexDigit)
+    let groups = text.split(separator: "-", omittingEmptySubsequences: false)
+    let lengths = groups.map(\.count)
+    return (lengths == [32] || lengths == [8, 4, 4, 4, 12])
+      && groups.joined().allSatisfy { $0.isASCII && $0.isHexDigit }
   }
 }

@@ -36,9 +36,11 @@ struct Backup {
 
   /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.
   private func checkIdle() async throws {
-    guard try await context.domain.job() == nil,
-      try await context.domain.blockJob(onDisk: disk) == nil
-    else {
+    var hasBlockJob = false
+    if context.facts.disks[disk]?.blockJob != .unsupported {
+      hasBlockJob = try await context.domain.blockJob(onDisk: disk) != nil
+    }
+    guard try await context.domain.job() == nil, !hasBlockJob else {
       throw SnapshotError(
         .serverBusy, "another job has begun on \(context.facts.label)",
         remedy:
@@ -50,16 +52,17 @@ struct Backup {
   static func xml(disks: [DiskDescription], chosen: String, socket: String, scratch: String)
     -> String
   {
-    let elements = disks.filter { !$0.isReadOnly && $0.source != .none }.map { disk in
-      guard disk.target == chosen else {
-        return "<disk name='\(disk.target.escapedForXML)' backup='no'/>"
+    let elements = disks.filter { $0.target == chosen || (!$0.isReadOnly && $0.source != .none) }
+      .map { disk in
+        guard disk.target == chosen else {
+          return "<disk name='\(disk.target.escapedForXML)' backup='no'/>"
+        }
+        return """
+          <disk name='\(chosen.escapedForXML)' backup='yes' type='file' \
+          exportname='\(chosen.escapedForXML)'>\
+          <driver type='qcow2'/><scratch file='\(scratch.escapedForXML)'/></disk>
+          """
       }
-      return """
-        <disk name='\(chosen.escapedForXML)' backup='yes' type='file' \
-        exportname='\(chosen.escapedForXML)'>\
-        <driver type='qcow2'/><scratch file='\(scratch.escapedForXML)'/></disk>
-        """
-    }
     return """
       <domainbackup mode='pull'>
         <server transport='unix' socket='\(socket.escapedForXML)'/>
@@ -72,7 +75,11 @@ struct Backup {
 extension DiskFile {
   /// An export of an NBD server at a unix socket, as QEMU names it.
   static func export(name: String, socket: String) -> DiskFile {
-    let path = socket.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? socket
-    return DiskFile(path: "nbd+unix:///\(name)?socket=\(path)", format: "raw", isShared: false)
+    let path =
+      socket.addingPercentEncoding(
+        withAllowedCharacters: .urlPathAllowed.subtracting(["&"])) ?? socket
+    return DiskFile(
+      path: "nbd+unix:///\(name)?socket=\(path)", format: "raw", isShared: false,
+      export: NBDExport(socketPath: socket, name: name))
   }
 }

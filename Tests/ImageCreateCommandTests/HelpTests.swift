@@ -1,0 +1,57 @@
+import ArgumentParser
+import SnapshotCore
+import Testing
+
+@testable import ImageCreateCommand
+
+@Suite struct HelpTests {
+  private static let text = ImageCreate.helpMessage(columns: 100)
+  private var help: String { Self.text }
+
+  @Test(arguments: [
+    "--metadata <key=value>", "--show", "--poll", "--connect <uri>", "--live", "--cold",
+    "--mechanism <mechanism>", "--quiesce <quiesce>", "--disk <target>", "--disk-format <format>",
+    "--min-ram <MiB>", "--to <to>", "--image-dir <folder>", "--output <file>",
+    "--spool", "--spool", "--spool-dir <folder>", "--dry-run", "-v, --verbose", "--log-file <file>",
+    "--version",
+    "-h, --help", "<server>", "<name>",
+  ])
+  func `help names every option`(_ option: String) {
+    #expect(help.contains("\n  \(option) "))
+  }
+
+  @Test func `no option of the help is missing from the table above`() {
+    let options = help.split(separator: "\n").filter { $0.hasPrefix("  -") }
+    #expect(options.count == 21)
+  }
+
+  @Test func `help names every value`() {
+    let values =
+      Mechanism.allCases.map(\.rawValue) + Request.QuiesceWish.allCases.map(\.rawValue)
+      + Destination.allCases.map(\.rawValue) + ImageFormat.allValueStrings
+    for value in values { #expect(help.contains(value), "\(value)") }
+  }
+
+  @Test func `every example of the help can be parsed`() throws {
+    let examples = help.split(separator: "\n").map { $0.drop { $0 == " " } }
+      .filter { $0.hasPrefix("image-create ") }
+    #expect(examples.count == 4)
+    for example in examples {
+      let words = example.split(separator: " ").dropFirst().map(String.init)
+      #expect(throws: Never.self, "\(example)") { try ImageCreate.parseAsRoot(words) }
+    }
+  }
+
+  @Test func `help says the exit status`() {
+    #expect(help.contains("EXIT STATUS:"))
+    #expect(help.contains("0 done, 1 failed, 2 wrong usage"))
+  }
+
+  @Test func `the version is asked for with --version`() throws {
+    let error = try #require(throws: (any Error).self) {
+      try ImageCreate.parseAsRoot(["--version"])
+    }
+    #expect(ImageCreate.fullMessage(for: error) == "image-create 0.1.0")
+    #expect(ImageCreate.exitCode(for: error) == .success)
+  }
+}

@@ -1,0 +1,128 @@
+import Libvirt
+import Testing
+
+@testable import SnapshotCore
+
+/// A server in a situation of the decision table.
+struct Situation: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let change: @Sendable (inout Facts) -> Void
+
+  init(_ description: String, _ change: @escaping @Sendable (inout Facts) -> Void) {
+    testDescription = description
+    self.change = change
+  }
+
+  var facts: Facts { ServerFixture.facts(change) }
+
+  static let running = Situation("running") { _ in }
+  static let blocked = Situation("blocked") { $0.state = .blocked }
+  static let paused = Situation("paused") { $0.state = .paused }
+  static let shuttingDown = Situation("in shutdown") { $0.state = .shuttingDown }
+  static let suspended = Situation("pmsuspended") { $0.state = .suspended }
+  static let noState = Situation("no state") { $0.state = .noState }
+  static let shutOff = Situation("shut off") { $0.state = .shutOff }
+  static let crashed = Situation("crashed") { $0.state = .crashed }
+  static let saved = Situation("saved") {
+    $0.state = .shutOff
+    $0.hasManagedSaveImage = true
+  }
+
+  static let rawFile = Situation("raw file") { $0.root.format = "raw" }
+  static let vmdkFile = Situation("vmdk file") { $0.root.format = "vmdk" }
+  static let logicalVolume = Situation("LVM volume") {
+    $0.root.source = .block("/dev/vg0/fed18")
+    $0.root.format = "raw"
+  }
+  static let rbd = Situation("RBD image") {
+    $0.root.source = .network(protocol: "rbd", name: "vms/fed18")
+    $0.root.format = "raw"
+  }
+  static let shutOffRBD = Situation("RBD image, shut off") {
+    rbd.change(&$0)
+    $0.state = .shutOff
+  }
+  static let volume = Situation("storage pool volume") { $0.root.source = .other("volume") }
+  static let encrypted = Situation("LUKS") { $0.root.encryption = "luks" }
+  static let shutOffEncrypted = Situation("LUKS, shut off") {
+    $0.root.encryption = "luks"
+    $0.state = .shutOff
+  }
+  static let transientDisk = Situation("transient disk") { $0.root.isTransient = true }
+  static let shutOffTransientDisk = Situation("transient disk, shut off") {
+    $0.root.isTransient = true
+    $0.state = .shutOff
+  }
+  static let noBlockJobs = Situation("QEMU without block jobs") { $0.rootBlockJob = .unsupported }
+
+  static let libvirt34 = Situation("libvirt 3.4") { $0.daemonVersion = Version(3, 4, 999) }
+  static let libvirt35 = Situation("libvirt 3.5") { $0.daemonVersion = Version(3, 5) }
+  static let libvirt71 = Situation("libvirt 7.1, QEMU 4.1") {
+    $0.daemonVersion = Version(7, 1)
+    $0.hypervisorVersion = Version(4, 1)
+  }
+  /// A situation on a libvirt and a QEMU that have no backup jobs.
+  private func before(_ name: String) -> Situation {
+    Situation(name) {
+      change(&$0)
+      Situation.libvirt71.change(&$0)
+    }
+  }
+  static let oldLogicalVolume = logicalVolume.before("LVM volume on libvirt 7.1")
+  static let oldRBD = rbd.before("RBD image on libvirt 7.1")
+  static let oldTransientBlock = transientBlock.before("transient on an LVM volume, libvirt 7.1")
+  static let oldNoBlockJobs = noBlockJobs.before("QEMU without block jobs, libvirt 7.1")
+  static let oldVMDK = vmdkFile.before("vmdk file on libvirt 7.1")
+  static let libvirt72 = Situation("libvirt 7.2, QEMU 4.2") {
+    $0.daemonVersion = Version(7, 2)
+    $0.hypervisorVersion = Version(4, 2)
+  }
+  static let qemu41 = Situation("QEMU 4.1") { $0.hypervisorVersion = Version(4, 1) }
+  static let libvirt09 = Situation("libvirt 0.9.13") { $0.daemonVersion = Version(0, 9, 13) }
+  static let libvirt10 = Situation("libvirt 1.0.0, QEMU 1.3") {
+    $0.daemonVersion = Version(1, 0)
+    $0.hypervisorVersion = Version(1, 3)
+  }
+  static let qemu12 = Situation("QEMU 1.2") { $0.hypervisorVersion = Version(1, 2, 2) }
+
+  static let transient = Situation("transient") { $0.isPersistent = false }
+  static let transientOnLibvirt34 = Situation("transient on libvirt 3.4 with snapshots") {
+    $0.isPersistent = false
+    $0.snapshotCount = 2
+    $0.daemonVersion = Version(3, 4)
+  }
+  static let transientBlock = Situation("transient on an LVM volume") {
+    logicalVolume.change(&$0)
+    $0.isPersistent = false
+  }
+  static let snapshots = Situation("libvirt 3.4, 2 snapshots") {
+    $0.daemonVersion = Version(3, 4)
+    $0.snapshotCount = 2
+  }
+  static let checkpoints = Situation("libvirt 3.4, 1 checkpoint") {
+    $0.daemonVersion = Version(3, 4)
+    $0.checkpointCount = 1
+  }
+  static let tpm = Situation("libvirt 3.4 with a TPM") {
+    $0.daemonVersion = Version(3, 4)
+    $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+  }
+  static let tpmOn88 = Situation("libvirt 8.8 with a TPM") {
+    $0.daemonVersion = Version(8, 8)
+    $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+  }
+  static let tpmOn89 = Situation("libvirt 8.9 with a TPM") {
+    $0.daemonVersion = Version(8, 9)
+    $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+  }
+  static let hostDevices = Situation("host devices") {
+    $0.domain.hostDevices = [ServerFixture.hostDevice]
+  }
+
+  static let container = Situation("running container") { $0.hypervisor = "LXC" }
+  static let stoppedContainer = Situation("stopped container") {
+    $0.hypervisor = "LXC"
+    $0.state = .shutOff
+  }
+  static let xen = Situation("running Xen guest") { $0.hypervisor = "Xen" }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import Libvirt
+import Synchronization
+import Testing
+
+@testable import SnapshotCore
+
+/// Undoing on libvirt's test driver: each may be done twice, and does nothing where there is
+/// nothing left to undo.
+@Suite struct UndoPerformerTests {
+  private func performer(_ domain: Domain) -> UndoPerformer {
+    UndoPerformer(domain: domain) { Issue.record("image \($0) was deleted") }
+  }
+
+  private func temporaryPath() -> String {
+    NSTemporaryDirectory() + "/image-create-undo-\(UUID().uuidString)"
+  }
+
+  @Test func `an image is deleted by the image service`() async throws {
+    let deleted = Mutex<[UUID]>([])
+    let performer = UndoPerformer(domain: try await TestDriver.server()) { id in
+      deleted.withLock { $0.append(id) }
+    }
+    let id = UUID()
+    try await performer.perform(.deleteImage(id: id))
+    #expect(deleted.withLock { $0 } == [id])
+  }
+
+  @Test func `files and folders are removed, and one that is gone is fine`() async throws {
+    let performer = performer(try await TestDriver.server())
+    let folder = temporaryPath()
+    let file = folder + "/a"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for name in ["/a", "/b"] {
+      #expect(FileManager.default.createFile(atPath: folder + name, contents: Data()))
+    }
+    for _ in 1...2 {
+      try await performer.perform(.removeFile(path: file))
+      #expect(!FileManager.default.fileExists(atPath: file))
+      #expect(FileManager.default.fileExists(atPath: folder))
+    }
+    for _ in 1...2 {
+      try await performer.perform(.removeFolder(path: folder))
+      #expect(!FileManager.default.fileExists(atPath: folder))
+    }
+  }
+
+  @Test func `a frozen guest is thawed`() async throws {
+    let server = try await TestDriver.server()
+    #expect(try await server.freeze() > 0)
+    try await performer(server).perform(.thaw)
+    #expect(try await server.thaw() == 0)
+    try await performer(server).perform(.thaw)
+  }
+
+  @Test func `a saved server is started from its saved memory, once`() async throws {
+    let server = try await TestDriver.server()
+    try await server.managedSave()
+    for _ in 1...2 {
+      try await performer(server).perform(.start)
+      #expect(try await server.state() == .running)
+      #expect(try await server.hasManagedSaveImage() == false)
+    }
+  }
+
+  @Test func `a server whose saved memory is gone is not rebooted`() async throws {
+    let connection = try await TestDriver.server().connection
+    try await connection.define(xml: TestDriver.Server(name: "off").xml)
+    let off = try #require(try await connection.domain(name: "off"))
+    #expect(try await off.state() == .shutOff)
+    let error = await #expect(throws: SnapshotError.self) {
+      try await performer(off).perform(.start)
+    }
+    #expect(error?.code == .notRestored)
+    #expect(try await off.state() == .shutOff)
+  }
+
+  @Test(arguments: [true, false])
+  func `a server is defined again with its autostart, and its saved XML is removed`(
+    _ autostarts: Bool
+  ) async throws {
+    let server = try await TestDriver.server()
+    let path = temporaryPath()
+    try await server.xml([.secure, .inactive]).write(
+      toFile: path, atomically: true, encoding: .utf8)
+    try await server.undefine(keeping: [])
+    #expect(try await server.isPersistent() == false)
+    let action = UndoAction.define(xmlPath: path, autostarts: autostarts)
+    try await performer(server).perform(action)
+    #expect(try await server.isPersistent())
+    #expect(try await server.state() == .running)
+    #expect(try await server.autostarts() == autostarts)
+    #expect(!FileManager.default.fileExists(atPath: path))
+    try await performer(server).perform(action)
+    #expect(try await server.isPersistent())
+  }
+
+  @Test func `a definition whose saved XML is gone can't be made and stays undone`() async throws {
+    let server = try await TestDriver.server()
+    try await server.undefine(keeping: [])
+    let path = temporaryPath()
+    await #expect(throws: (any Error).self) {
+      try await performer(server).perform(.define(xmlPath: path, autostarts: false))
+    }
+  }
+
+  @Test func `no mirror and somebody else's mirror are left alone`() async throws {
+    // The test driver has no block jobs: an abort would fail.
+    let server = try await TestDriver.server(
+      devices: """
+        <disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>
+        """)
+    try await performer(server).perform(.abortMirror(disk: "vda", target: "/spool/ours"))
+    try await performer(server).perform(.abortMirror(disk: "vdz", target: "/spool/ours"))
+  }
+
+  @Test func `a host device that is there already is not attached again`() async throws {
+    let server = try await TestDriver.server(devices: DomainXMLFixtures.pci)
+    let device = try #require(
+      try DomainXML.parse(try await server.xml()).hostDevices.first)
+    try await performer(server).perform(.attach(deviceXML: device.xml, label: device.label))
+    #expect(try DomainXML.parse(try await server.xml()).hostDevices == [device])
+  }
+}
