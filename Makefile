@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 PROGRAM := .build/release/image-create
 
-.PHONY: help build release test lint fmt demo lab-up lab-down install clean setup build-setup
+.PHONY: help build release test lint fmt demo lab-up lab-down bench install clean setup build-setup
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ lab-up: ## Start the lab: libvirt, guest fed18, Keystone, Glance
 
 lab-down: ## Stop the lab and leave nothing
 	scripts/lab down
+
+bench: ## Time it against the ways an operator has without it (lab-up first)
+	scripts/bench
 
 install: release ## Install the program to $(PREFIX)/bin
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/image-create
