@@ -103,6 +103,8 @@ public struct Snapshot: Sendable {
       try await send(.file(path: file, byteCount: size ?? 0), to: image.id, from: shares.extracted)
     case .stream:
       try await stream(source, to: image.id)
+      // The image is whole and verified: trouble with the server is no reason to lose it.
+      undo.forget(record)
       try await putBack(to: before)
     }
     undo.forget(record)
