@@ -146,8 +146,10 @@ extension IntegrationTests {
             ["--mechanism", "copy", "--quiesce", "never", "--spool-dir", folder, server, "fault"],
             at: 0
           ) { _ in
-            // The room was checked; now nearly all of it goes, before the mirror begins.
-            try await Lab.must("fallocate", "-l", "690MiB", folder + "/full")
+            // The room was checked; now all of it goes that the mirror has not taken yet.
+            let file = folder + "/full"
+            _ = try await Lab.run(
+              "sh", ["-c", "fallocate -l 500MiB \(file); cat /dev/zero >>\(file)"])
           }
           outcome.expect(1, error: "ERROR (")
           #expect(Lab.names(in: folder) == ["full"])
