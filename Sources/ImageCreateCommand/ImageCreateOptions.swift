@@ -69,8 +69,16 @@ struct ImageCreateOptions: ParsableArguments {
     help: ArgumentHelp("Write the image to one file, which must not exist.", valueName: "file"))
   var output: String?
 
+  @Flag(
+    name: .long,
+    help: "Send the image while the disk is read, even where the guest is down meanwhile.")
+  var stream = false
+
   @Flag(name: .long, help: "Write the image to the spool folder first, even where it could stream.")
   var spool = false
+
+  @Flag(name: .long, help: "Compress the image, which is then qcow2 and spooled.")
+  var compress = false
 
   @Option(
     name: .long,
@@ -78,6 +86,13 @@ struct ImageCreateOptions: ParsableArguments {
       "Where the delta and the flat image lie meanwhile; QEMU's user must be able to enter it.",
       valueName: "folder"))
   var spoolDir: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How often to begin an upload again that the image service failed to take.",
+      valueName: "count"))
+  var retries = 4
 
   @Flag(name: .long, help: "Print the facts, the plan and its reasons, and touch nothing.")
   var dryRun = false
@@ -92,6 +107,11 @@ struct ImageCreateOptions: ParsableArguments {
 
   func validate() throws {
     if live && cold { throw ValidationError("--live and --cold exclude each other") }
+    if stream && spool { throw ValidationError("--stream and --spool exclude each other") }
+    if stream && compress {
+      throw ValidationError("--stream goes without --compress: a compressed image is spooled")
+    }
+    if retries < 0 { throw ValidationError("--retries is a count, not \(retries)") }
     if minRam < 0 { throw ValidationError("--min-ram is a number of MiB, not \(minRam)") }
     if output != nil, to != nil || imageDir != nil {
       throw ValidationError("--output goes without --to and --image-dir")
@@ -109,7 +129,8 @@ struct ImageCreateOptions: ParsableArguments {
   var request: Request {
     Request(
       mode: live ? .live : cold ? .cold : .automatic, mechanism: mechanism, quiesce: quiesce,
-      disk: disk, format: diskFormat, spools: spool)
+      disk: disk, format: diskFormat, delivery: stream ? .stream : spool ? .spool : nil,
+      compresses: compress)
   }
 }
 

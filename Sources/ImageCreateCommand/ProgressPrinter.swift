@@ -1,11 +1,23 @@
+internal import SnapshotCore
 internal import Synchronization
 
-/// Prints nova's progress lines: one live line on a terminal, one line per 10 % elsewhere.
+/// Prints nova's progress lines: one live line on a terminal, one line per 10 % elsewhere; behind
+/// the per cent, the phase's bytes, rate and time left.
 final class ProgressPrinter: Sendable {
+  private struct State {
+    var percent = -1
+    var meter = TransferMeter()
+    /// When a line was printed last.
+    var printed: ContinuousClock.Instant?
+  }
+
+  /// A terminal's line moves at least so often while bytes do.
+  private static let refresh = Duration.milliseconds(500)
+
   private let isOn: Bool
   private let isTerminal: Bool
   private let write: @Sendable (String) -> Void
-  private let last = Mutex(-1)
+  private let state = Mutex(State())
 
   init(
     isOn: Bool, isTerminal: Bool, write: @escaping @Sendable (String) -> Void = Terminal.output
@@ -19,18 +31,19 @@ final class ProgressPrinter: Sendable {
   func start() {
     guard isOn else { return }
     write("\n")
-    report(0)
+    print(0, nil)
   }
 
-  /// Takes the fraction done, 0 to 1. 100 % is said by `finish` only, and nothing goes back.
-  func report(_ fraction: Double) {
+  /// Takes how far the run is. 100 % is said by `finish` only, and nothing goes back.
+  func report(_ progress: Snapshot.Progress) {
     guard isOn else { return }
-    print(min(max(Int(fraction * 100), 0), 99))
+    let percent = progress.fraction * 100
+    print(percent.isNaN ? 0 : Int(min(max(percent, 0), 99)), progress)
   }
 
   func finish() {
     guard isOn else { return }
-    print(100)
+    print(100, nil)
     write(isTerminal ? "\nFinished\n" : "Finished\n")
   }
 
@@ -39,14 +52,22 @@ final class ProgressPrinter: Sendable {
     write(isTerminal ? "\nError snapshotting server\n" : "Error snapshotting server\n")
   }
 
-  private func print(_ percent: Int) {
+  private func print(_ percent: Int, _ progress: Snapshot.Progress?) {
     // Written under the lock, so that a late callback can't print a smaller number.
-    last.withLock { last in
-      let step = isTerminal ? percent : percent / 10 * 10
-      guard step > last else { return }
-      last = step
-      let line = "Server snapshotting... \(step)% complete"
-      write(isTerminal ? "\r\(line)" : "\(line)\n")
+    state.withLock { state in
+      let now = ContinuousClock.now
+      let transfer = progress.flatMap { state.meter.text($0, at: now) } ?? ""
+      let step = max(isTerminal ? percent : percent / 10 * 10, state.percent)
+      // Only a terminal's line is written again for the same per cent, and only for its bytes.
+      let isDue =
+        isTerminal && !transfer.isEmpty && percent < 100
+        && state.printed.map { now - $0 >= ProgressPrinter.refresh } ?? true
+      guard step > state.percent || (isDue && state.percent < 100) else { return }
+      state.percent = step
+      state.printed = now
+      let line = "Server snapshotting... \(step)% complete\(transfer)"
+      // What is left of a longer line is cleared (ECMA-48's erase to the end of the line).
+      write(isTerminal ? "\r\(line)\u{1B}[K" : "\(line)\n")
     }
   }
 }

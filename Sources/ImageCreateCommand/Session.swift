@@ -35,7 +35,8 @@ final class Session: Sendable {
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server, on: connection)
-    let facts = try await FactsReader().read(domain)
+    let place = Places(environment: environment).workspace(spoolDir: options.spoolDir)
+    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(domain)
     let plan = try Decision.plan(facts, options.request)
     for reason in plan.reasons {
       log.info("\(reason.topic): \(reason.choice) (\(reason.because))")
@@ -50,9 +51,8 @@ final class Session: Sendable {
       perform: UndoPerformer(domain: domain) { try await sink.discard($0) }.perform)
     let progress = ProgressPrinter(isOn: options.poll, isTerminal: Terminal.isOutputTerminal)
     let snapshot = Snapshot(
-      domain: domain, facts: facts, plan: plan, sink: sink,
-      place: Places(environment: environment).workspace(spoolDir: options.spoolDir), undo: undo,
-      log: log, progress: { progress.report($0.fraction) })
+      domain: domain, facts: facts, plan: plan, sink: sink, place: place,
+      retries: options.retries, undo: undo, log: log, progress: { progress.report($0) })
     try await snapshot.checkSpool()
     try Task.checkCancellation()
     running.withLock { $0 = Running(undo: undo, server: domain.name, uri: connection.uri) }

@@ -26,9 +26,25 @@ final class StoreSink: ImageSink {
   func deliver(
     _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws {
-    let receipt = try await store.upload(id, body: data.body, progress: progress)
+    let receipt: Receipt
+    do {
+      receipt = try await store.upload(id, body: data.body, progress: progress)
+    } catch {
+      // The disk failed and not the service: that is what the user must hear of.
+      if error.code == .bodyFailed, let cause = error.cause as? SnapshotError { throw cause }
+      throw error
+    }
     let active = try await store.finish(id, receipt: receipt)
     record.withLock { $0 = active }
+  }
+
+  func mayTakeLater(_ error: any Error) -> Bool {
+    guard let error = error as? ImageServiceError else { return false }
+    switch error.code {
+    // Bytes that changed on the way, or data the service lost: the same once more may be right.
+    case .hashMismatch, .sizeMismatch, .imageKilled, .imageRequeued: return true
+    default: return error.isTransient
+    }
   }
 
   /// A service that died during the upload is often back within seconds, and a queued image that
@@ -61,6 +77,7 @@ private struct EncodedBody: ImageBody {
   let disk: EncodedDisk
 
   var byteCount: Int64? { disk.byteCount }
+  var dataByteCount: Int64? { disk.dataByteCount }
 
   func makeReader() throws -> any ImageBodyReader { Reader(reader: try disk.makeReader()) }
 

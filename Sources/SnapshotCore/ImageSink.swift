@@ -13,6 +13,8 @@ public protocol ImageSink: Sendable {
   func deliver(
     _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws
+  /// Whether a failed call may succeed a little later, with the same bytes for a new image.
+  func mayTakeLater(_ error: any Error) -> Bool
   /// Deletes the image; success where there is none.
   func discard(_ id: UUID) async throws
 }

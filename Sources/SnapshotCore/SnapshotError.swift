@@ -17,6 +17,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let severalServers = Code(rawValue: "MultipleServersFound")
     /// Something else is being done with the server.
     public static let serverBusy = Code(rawValue: "ServerBusy")
+    /// The server stopped in the middle.
+    public static let serverStopped = Code(rawValue: "ServerStopped")
     /// No mechanism, or not the one asked for, can take this server's snapshot.
     public static let notPossible = Code(rawValue: "SnapshotNotPossible")
     /// The server has no such disk, or none at all.
@@ -37,8 +39,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let mirrorFailed = Code(rawValue: "MirrorFailed")
     /// The guest could not be quiesced and that was required.
     public static let notQuiesced = Code(rawValue: "NotQuiesced")
-    /// `qemu-img` failed or is missing.
-    public static let qemuImgFailed = Code(rawValue: "QemuImgFailed")
+    /// A program of this host, such as `qemu-img`, failed or is missing.
+    public static let programFailed = Code(rawValue: "ProgramFailed")
     /// The finished image is not what it must be.
     public static let badImage = Code(rawValue: "ImageNotGood")
     /// The server could not be put back as it was.

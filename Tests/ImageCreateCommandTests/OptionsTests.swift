@@ -43,7 +43,7 @@ import Testing
       options.request
         == Request(
           mode: .live, mechanism: .rebase, quiesce: .require, disk: "vdb", format: .raw,
-          spools: true))
+          delivery: .spool))
   }
 
   static let requests: [([String], Request)] = [
@@ -56,7 +56,9 @@ import Testing
     (["--mechanism", "offline"], Request(mechanism: .offline)),
     (["--quiesce", "auto"], Request()),
     (["--quiesce", "never"], Request(quiesce: .never)),
-    (["--spool"], Request(spools: true)),
+    (["--spool"], Request(delivery: .spool)),
+    (["--stream"], Request(delivery: .stream)),
+    (["--compress"], Request(compresses: true)),
     (["--disk-format", "vhd"], Request(format: ImageFormat(name: "vhd"))),
   ]
 
@@ -116,6 +118,9 @@ import Testing
     (["--output", "", "fed18", "snap1"], "--output needs a path"),
     (["--image-dir", "", "fed18", "snap1"], "--image-dir needs a path"),
     (["--spool-dir", "", "fed18", "snap1"], "--spool-dir needs a path"),
+    (["--stream", "--spool", "fed18", "snap1"], "--stream and --spool exclude each other"),
+    (["--stream", "--compress", "fed18", "snap1"], "--stream goes without --compress"),
+    (["--retries=-1", "fed18", "snap1"], "--retries is a count, not -1"),
     (["--log-file", "", "fed18", "snap1"], "--log-file needs a path"),
   ]
 

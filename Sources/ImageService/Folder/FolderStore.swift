@@ -72,7 +72,7 @@ public struct FolderStore: ImageStore {
     let path = partial(id) + "/" + Self.fileName(record)
     let receipt = try await DiskThread.run { cancellation throws(ImageServiceError) in
       try? FileManager.default.removeItem(atPath: path)
-      try SpaceCheck(path: path, needed: body.byteCount).run()
+      try SpaceCheck(path: path, needed: body.dataByteCount).run()
       return try PartialFile(path: path)
         .write(body, progress: progress, cancellation: cancellation)
     }

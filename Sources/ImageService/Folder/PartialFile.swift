@@ -4,6 +4,8 @@ import SystemPackage
 
 /// A file that is written under a name of its own and only then published.
 struct PartialFile {
+  private static let zeros = Data(count: BodyPump.chunkSize)
+
   let path: String
 
   /// Writes the whole body and flushes it to the disk.
@@ -54,19 +56,35 @@ struct PartialFile {
         }
         try hash.update(data)
         do {
-          try file.writeAll(data)
+          try append(data, to: file)
         } catch {
           throw DiskFailure(
             error, doing: "could not be written", path: path, written: written,
-            needed: body.byteCount
+            needed: body.dataByteCount
           ).error
         }
         written += Int64(data.count)
         progress(written)
       }
-      return try hash.receipt()
+      let receipt = try hash.receipt()
+      do {
+        // What ends in a hole has its length only now.
+        try file.resize(to: receipt.byteCount)
+      } catch {
+        throw DiskFailure(error, doing: "could not be given its length", path: path).error
+      }
+      return receipt
     } catch {
       throw failed(error)
+    }
+  }
+
+  /// Writes bytes, or leaves a hole where they are nothing but zeros.
+  private func append(_ data: Data, to file: FileDescriptor) throws {
+    if data.count <= PartialFile.zeros.count, data == PartialFile.zeros.prefix(data.count) {
+      try file.seek(offset: Int64(data.count), from: .current)
+    } else {
+      try file.writeAll(data)
     }
   }
 

@@ -62,7 +62,7 @@ public final class SingleFileStore: ImageStore {
     let partial = partial(id)
     let receipt = try await DiskThread.run { cancellation throws(ImageServiceError) in
       try? FileManager.default.removeItem(atPath: partial)
-      try SpaceCheck(path: partial, needed: body.byteCount).run()
+      try SpaceCheck(path: partial, needed: body.dataByteCount).run()
       return try PartialFile(path: partial)
         .write(body, progress: progress, cancellation: cancellation)
     }

@@ -1,8 +1,9 @@
 internal import Foundation
-internal import Subprocess
 
 /// Runs `qemu-img`. Every format is given, none is ever probed.
 struct QemuImg: Sendable {
+  private let program = HostProgram.qemuImg
+
   /// What `qemu-img info` said of one file.
   struct Info: Sendable {
     let layer: ImageLayer
@@ -21,9 +22,9 @@ struct QemuImg: Sendable {
   func info(_ path: String, format: String) async throws(SnapshotError) -> Info {
     let output: String
     do {
-      output = try await collect(
+      output = try await program.output(
         ["info", "--force-share", "-f", format, "--output=json", path], about: path)
-    } catch let error where error.code == .qemuImgFailed && error.cause is QemuImgExit {
+    } catch let error where error.code == .programFailed && error.cause is ProgramExit {
       throw SnapshotError(
         .unreadableDisk, "\(path) could not be read as \(format): \(error.cause ?? error)",
         remedy: "Check that the file is there, that you may read it, and that the domain XML "
@@ -33,19 +34,19 @@ struct QemuImg: Sendable {
       return try JSONDecoder().decode(InfoAnswer.self, from: Data(output.utf8)).info(path: path)
     } catch {
       throw SnapshotError(
-        .qemuImgFailed, "the answer of `qemu-img info \(path)` was not understood",
+        .programFailed, "the answer of `qemu-img info \(path)` was not understood",
         remedy: "Check `qemu-img --version`: 5.0 or later is needed", cause: error)
     }
   }
 
   /// The bytes that a qcow2 image of this disk's data takes: what a flat sparse copy needs.
   func dataSize(_ path: String, format: String) async throws(SnapshotError) -> UInt64 {
-    let output = try await collect(
+    let output = try await program.output(
       ["measure", "--force-share", "-f", format, "-O", "qcow2", "--output=json", path], about: path)
     let answer = try? JSONDecoder().decode([String: UInt64].self, from: Data(output.utf8))
     guard let required = answer?["required"] else {
       throw SnapshotError(
-        .qemuImgFailed, "the answer of `qemu-img measure \(path)` was not understood",
+        .programFailed, "the answer of `qemu-img measure \(path)` was not understood",
         remedy: "Check `qemu-img --version`: 5.0 or later is needed")
     }
     return required
@@ -59,98 +60,46 @@ struct QemuImg: Sendable {
     if let clusterSize { options += ",cluster_size=\(clusterSize)" }
     var arguments = ["create", "-q", "-f", "qcow2", "-o", options]
     if let backing { arguments += ["-b", backing.path, "-F", backing.format] }
-    _ = try await collect(arguments + [path, "\(size)"], about: path)
+    try await program.run(arguments + [path, "\(size)"], about: path)
+  }
+
+  /// Whether this `qemu-img` writes qcow2 with zstd, which is smaller and faster to make than zlib.
+  ///
+  /// It is a choice of whoever built it, so it is tried: on a new file, which stays.
+  func compressesWithZstd(probe: String) async throws(SnapshotError) -> Bool {
+    do {
+      try await program.run(
+        ["create", "-q", "-f", "qcow2", "-o", "compression_type=zstd", probe, "1M"], about: probe)
+      return true
+    } catch let error where error.code == .programFailed && error.cause is ProgramExit {
+      return false
+    }
   }
 
   /// Writes a flat image of a disk: no backing file, no external data file.
   ///
   /// - Parameters:
-  ///   - source: what to read, its QEMU format, and whether another process holds it open.
+  ///   - source: what to read.
+  ///   - compression: qcow2's `compression_type`; nil for none.
   ///   - progress: told the fraction done, 0 to 1.
   func convert(
-    _ source: DiskFile, to path: String, format: ImageFormat,
-    progress: @Sendable (Double) -> Void
+    _ source: DiskFile, to path: String, format: ImageFormat, compression: String? = nil,
+    progress: (Double) -> Void
   ) async throws(SnapshotError) {
-    var arguments = ["convert", "-p", "-f", source.format, "-O", format.driver]
-    if source.isShared { arguments.append("--force-share") }
-    if let options = format.creationOptions { arguments += ["-o", options] }
-    try await run(arguments + [source.path, path], about: path) { line in
+    var arguments = ["convert", "-p", "--image-opts", "-O", format.driver]
+    var options = format.creationOptions.map { [$0] } ?? []
+    if let compression {
+      arguments.append("-c")
+      options.append("compression_type=\(compression)")
+    }
+    if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
+    try await program.run(arguments + [source.imageOptions, path], about: path) { line in
       // "    (12.34/100%)"
       guard let open = line.firstIndex(of: "("), let slash = line[open...].firstIndex(of: "/"),
         let percent = Double(line[line.index(after: open)..<slash])
       else { return }
       progress(percent / 100)
     }
-  }
-
-  private func collect(_ arguments: [String], about path: String) async throws(SnapshotError)
-    -> String
-  {
-    var lines: [String] = []
-    try await run(arguments, about: path) { lines.append($0) }
-    return lines.joined(separator: "\n")
-  }
-
-  private func run(_ arguments: [String], about path: String, line: (String) -> Void)
-    async throws(SnapshotError)
-  {
-    var options = PlatformOptions()
-    options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
-    // A child of its own session is not hit by the terminal's Ctrl-C: it ends when we end it.
-    options.createSession = true
-    let status: TerminationStatus
-    let complaint: String
-    do {
-      let result = try await Subprocess.run(
-        .name("qemu-img"), arguments: Arguments(arguments),
-        environment: .inherit.updating(["LC_ALL": "C"]), platformOptions: options,
-        input: .none, output: .sequence, error: .string(limit: 64 * 1024)
-      ) { execution in
-        for try await text in execution.standardOutput.strings() { line(text) }
-      }
-      status = result.terminationStatus
-      complaint = result.standardError
-    } catch let error as SubprocessError where error.code == .executableNotFound {
-      throw SnapshotError(
-        .qemuImgFailed, "the program qemu-img was not found",
-        remedy: "Install it: `apt-get install qemu-utils`", cause: error)
-    } catch {
-      if Task.isCancelled { throw .cancelled }
-      throw SnapshotError(
-        .qemuImgFailed, "qemu-img could not be run for \(path): \(error)",
-        remedy: "Try the command by hand: qemu-img \(arguments.joined(separator: " "))",
-        cause: error)
-    }
-    // A cancelled run does not throw; its child was signalled.
-    if Task.isCancelled { throw .cancelled }
-    guard status.isSuccess else {
-      let exit = QemuImgExit(status: "\(status)", complaint: QemuImgExit.tidy(complaint))
-      throw SnapshotError(
-        exit.isOutOfSpace ? .noSpace : .qemuImgFailed,
-        "`qemu-img \(arguments[0])` of \(path) failed: \(exit)",
-        remedy: exit.isOutOfSpace
-          ? "Free some space there, or name another folder with --spool-dir"
-          : "Try the command by hand: qemu-img \(arguments.joined(separator: " "))", cause: exit)
-    }
-  }
-}
-
-/// How a `qemu-img` ended, with its own complaint.
-struct QemuImgExit: Error, CustomStringConvertible {
-  let status: String
-  let complaint: String
-
-  var description: String { complaint.isEmpty ? status : complaint }
-
-  /// `qemu-img` has one exit status for everything; the text is strerror's under LC_ALL=C.
-  var isOutOfSpace: Bool { complaint.contains("No space left on device") }
-
-  /// The last line that says something, without the program's name, at most 300 characters.
-  static func tidy(_ text: String) -> String {
-    let lines = text.split(whereSeparator: \.isNewline).map(String.init)
-    let last = lines.last { !$0.allSatisfy(\.isWhitespace) } ?? ""
-    let prefix = "qemu-img: "
-    return String((last.hasPrefix(prefix) ? last.dropFirst(prefix.count) : last[...]).prefix(300))
   }
 }
 

@@ -12,7 +12,11 @@ public enum Decision {
     let (mechanism, whyMechanism) = try chooseMechanism(facts, request, disk)
     let (quiesce, whyQuiesce) = try chooseQuiesce(facts, request, mechanism)
     let (format, whyFormat) = try chooseFormat(request, disk)
-    let (delivery, whyDelivery) = chooseDelivery(request, mechanism, format)
+    let isClonable = facts.disks[disk.target]?.isClonable ?? false
+    let choice = DeliveryChoice(
+      request: request, mechanism: mechanism, format: format, isClonable: isClonable)
+    let (delivery, whyDelivery) = try choice.delivery()
+    let (downtime, whyDowntime) = choice.downtime(delivery)
     let hostDevices = mechanism == .managedSave ? facts.domain.hostDevices : []
     var reasons = [
       Plan.Reason(
@@ -24,7 +28,7 @@ public enum Decision {
       Plan.Reason(topic: "disk", choice: disk.target, because: whyDisk),
       Plan.Reason(topic: "format", choice: format.name, because: whyFormat),
       Plan.Reason(topic: "delivery", choice: delivery.rawValue, because: whyDelivery),
-      Plan.Reason(topic: "downtime", choice: downtime(mechanism), because: whyDowntime(mechanism)),
+      Plan.Reason(topic: "downtime", choice: downtime.rawValue, because: whyDowntime),
     ]
     if !hostDevices.isEmpty {
       reasons.append(
@@ -35,7 +39,8 @@ public enum Decision {
     return Plan(
       mechanism: mechanism, quiesce: quiesce, disk: disk,
       virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
-      delivery: delivery, hostDevices: hostDevices, reasons: reasons)
+      delivery: delivery, compresses: request.compresses, downtime: downtime,
+      hostDevices: hostDevices, reasons: reasons)
   }
 
   private static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
@@ -156,21 +161,19 @@ public enum Decision {
   private static func chooseFormat(_ request: Request, _ disk: DiskDescription)
     throws(SnapshotError) -> (ImageFormat, String)
   {
-    if let format = request.format { return (format, "asked for with --disk-format") }
+    if let format = request.format {
+      guard format == .qcow2 || !request.compresses else {
+        throw SnapshotError(
+          .badFormat, "a \(format) image can't be compressed",
+          remedy: "Leave --compress away, or use `--disk-format qcow2`")
+      }
+      return (format, "asked for with --disk-format")
+    }
+    if request.compresses { return (.qcow2, "--compress was given") }
     if let format = ImageFormat(driver: disk.format) {
       return (format, "the disk's own format by the domain XML")
     }
     return (.qcow2, "no image can have the disk's own format \(disk.format)")
-  }
-
-  private static func chooseDelivery(
-    _ request: Request, _ mechanism: Mechanism, _ format: ImageFormat
-  ) -> (Plan.Delivery, String) {
-    let file = "qemu-img convert writes one flat file, which is then sent"
-    if request.spools { return (.spool, "--spool was given: \(file)") }
-    guard mechanism == .backup else { return (.spool, file) }
-    guard format.streamed != nil else { return (.spool, "\(format) can't be streamed: \(file)") }
-    return (.stream, "the image is made while the disk is read and sent, without a file")
   }
 
   private static func whyMode(_ facts: Facts, _ request: Request, _ mechanism: Mechanism)
@@ -187,20 +190,6 @@ public enum Decision {
         : "the server is \(facts.state)"
     }
     return mechanism.isLive ? "the server is \(facts.state)" : "no live mechanism is possible"
-  }
-
-  private static func downtime(_ mechanism: Mechanism) -> String {
-    mechanism == .managedSave ? "until the disk is read" : "none"
-  }
-
-  private static func whyDowntime(_ mechanism: Mechanism) -> String {
-    switch mechanism {
-    case .backup: "the guest goes on while its disk is read as it was at the beginning"
-    case .copy, .rebase: "the guest goes on while its disk is mirrored"
-    case .managedSave:
-      "the guest is saved, its disk converted, and it starts again before the upload"
-    case .offline: "nothing runs and nothing is started"
-    }
   }
 }
 

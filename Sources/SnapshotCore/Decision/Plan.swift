@@ -12,6 +12,10 @@ public struct Plan: Sendable, Equatable {
   public var format: ImageFormat
   /// How the bytes get to the image service.
   public var delivery: Delivery
+  /// Whether qcow2 clusters are compressed.
+  public var compresses: Bool
+  /// How long the guest is down.
+  public var downtime: Downtime
   /// Host devices to detach before and to attach after.
   public var hostDevices: [DomainDescription.HostDevice]
   /// Why, one for each part of the decision, in the order of `--dry-run`.
@@ -33,6 +37,18 @@ public struct Plan: Sendable, Equatable {
     case stream
     /// `qemu-img convert` writes a file first.
     case spool
+  }
+
+  /// How long the guest is down.
+  public enum Downtime: String, Sendable, Equatable {
+    /// Not at all.
+    case none
+    /// Until the disk's file has a clone by reflink, which is read instead.
+    case untilCloned = "until the disk is cloned"
+    /// Until the disk is converted to a file.
+    case untilRead = "until the disk is read"
+    /// Until the image service has everything.
+    case untilSent = "until the image is sent"
   }
 
   /// One part of the decision.

@@ -10,20 +10,24 @@ public struct Request: Sendable, Equatable {
   public var disk: String?
   /// The image's format; nil for the disk's own.
   public var format: ImageFormat?
-  /// Whether to write the image to the spool folder before sending, even where it could be streamed.
-  public var spools: Bool
+  /// Whether to stream or to spool, or whatever fits.
+  public var delivery: Plan.Delivery?
+  /// Whether to compress the image.
+  public var compresses: Bool
 
   /// Makes a request.
   public init(
     mode: Mode = .automatic, mechanism: Mechanism? = nil, quiesce: QuiesceWish = .auto,
-    disk: String? = nil, format: ImageFormat? = nil, spools: Bool = false
+    disk: String? = nil, format: ImageFormat? = nil, delivery: Plan.Delivery? = nil,
+    compresses: Bool = false
   ) {
     self.mode = mode
     self.mechanism = mechanism
     self.quiesce = quiesce
     self.disk = disk
     self.format = format
-    self.spools = spools
+    self.delivery = delivery
+    self.compresses = compresses
   }
 
   /// Whether the guest may be stopped.

@@ -18,6 +18,8 @@ public final class EncodedDisk: Sendable {
   public let byteCount: Int64
   /// How much of the disk is read for it, in bytes; the rest is known to be zeros.
   public var readByteCount: UInt64 { runs.byteCount }
+  /// How much of the image may be other than zeros, in bytes.
+  public var dataByteCount: Int64 { layout == nil ? Int64(runs.byteCount) : byteCount }
   /// The disk's size in bytes.
   public let diskSize: UInt64
 
@@ -26,24 +28,22 @@ public final class EncodedDisk: Sendable {
   private let layout: Qcow2Layout?
   private let open: @Sendable () throws(SnapshotError) -> any DiskSource
 
-  /// Opens the source, reads its extents, and closes it. Blocks.
+  /// Opens the source, reads its extents (for qcow2 also looking for zeros among the data, see
+  /// ``ZeroScan``), and closes it. Blocks.
   ///
-  /// - Parameters:
-  ///   - findingZeros: whether to read a source that reports nothing but data once more, to leave
-  ///     its zeros out. Pays for qcow2 where sending is slower than reading.
-  ///   - open: opens the point in time; called here, and on the thread of each reader.
+  /// - Parameter open: opens the point in time; called here, and on the thread of each reader.
   /// - Throws: what `open` throws; `unreadableDisk`, `cancelled`.
   public init(
-    _ format: Format, findingZeros: Bool = false,
-    from open: @escaping @Sendable () throws(SnapshotError) -> any DiskSource
+    _ format: Format, from open: @escaping @Sendable () throws(SnapshotError) -> any DiskSource
   ) throws(SnapshotError) {
     let source = try open()
     defer { source.close() }
-    var extents = try source.extents()
-    if findingZeros && ZeroScan.isWorthwhile(extents) {
-      extents = try ZeroScan.refine(extents, of: source)
+    let extents = try source.extents()
+    var runs = DataRuns(extents, size: source.size)
+    if format == .qcow2, try ZeroScan.isWorthwhile(runs, of: source) {
+      runs = DataRuns(try ZeroScan.refine(extents, of: source), size: source.size)
     }
-    runs = DataRuns(extents, size: source.size)
+    self.runs = runs
     diskSize = source.size
     layout = format == .qcow2 ? Qcow2Layout(runs, diskSize: source.size) : nil
     byteCount = layout?.byteCount ?? Int64(source.size)

@@ -71,12 +71,19 @@ public struct DiskFacts: Sendable, Equatable {
   public var chain: [ImageLayer]
   /// The block job on it.
   public var blockJob: BlockJobFact
+  /// Whether its own file can probably be cloned into the spool folder: both are on one file system
+  /// of a kind that has reflinks.
+  public var isClonable: Bool
 
   /// Makes facts of a disk.
-  public init(virtualSize: UInt64, chain: [ImageLayer], blockJob: BlockJobFact = .none) {
+  public init(
+    virtualSize: UInt64, chain: [ImageLayer], blockJob: BlockJobFact = .none,
+    isClonable: Bool = false
+  ) {
     self.virtualSize = virtualSize
     self.chain = chain
     self.blockJob = blockJob
+    self.isClonable = isClonable
   }
 
   /// What libvirt answers when asked for a disk's block job.

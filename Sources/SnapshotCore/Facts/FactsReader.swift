@@ -2,10 +2,13 @@ public import Libvirt
 
 /// Reads the facts of one server; changes nothing.
 public struct FactsReader: Sendable {
-  let qemuImg: QemuImg
+  private let qemuImg = QemuImg()
+  private let spoolFolder: String
 
   /// Makes a reader.
-  public init() { qemuImg = QemuImg() }
+  ///
+  /// - Parameter spoolFolder: where large files would go; need not exist.
+  public init(spoolFolder: String) { self.spoolFolder = spoolFolder }
 
   /// Reads everything that the decision needs.
   ///
@@ -50,7 +53,13 @@ public struct FactsReader: Sendable {
     var size = chain.first?.virtualSize ?? 0
     if chain.isEmpty { size = try await domain.capacity(ofDisk: disk.target) }
     let job = isActive ? try await blockJob(of: disk, in: domain) : DiskFacts.BlockJobFact.none
-    return DiskFacts(virtualSize: size, chain: chain, blockJob: job)
+    var isClonable = false
+    if case .file(let path) = disk.source, let spool = await FileSystem.holding(spoolFolder),
+      spool.hasReflinks
+    {
+      isClonable = await FileSystem.holding(path) == spool
+    }
+    return DiskFacts(virtualSize: size, chain: chain, blockJob: job, isClonable: isClonable)
   }
 
   private func blockJob(of disk: DiskDescription, in domain: Domain) async throws(LibvirtError)

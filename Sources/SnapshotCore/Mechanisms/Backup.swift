@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Libvirt
 internal import Logging
 
@@ -6,6 +5,9 @@ internal import Logging
 /// scratch file, and offers the disk as it was over NBD.
 struct Backup {
   let context: SnapshotContext
+
+  /// The scratch file's name in the run's folder.
+  static let scratchName = "scratch.qcow2"
 
   /// `sun_path` of `sockaddr_un`, less the closing zero.
   private static let longestSocketPath = 107
@@ -24,14 +26,14 @@ struct Backup {
     try await checkIdle()
     let xml = Backup.xml(
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
-      scratch: context.workspace.path("scratch.qcow2"))
+      scratch: context.workspace.path(Backup.scratchName))
     try await Quiesce(context: context).around {
       context.undo.push(
         .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
       context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
       try await context.domain.beginBackup(xml: xml)
     }
-    return .export(name: disk, socket: socket)
+    return DiskFile(place: .export(NBDExport(socketPath: socket, name: disk)))
   }
 
   /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.
@@ -69,17 +71,5 @@ struct Backup {
         <disks>\(elements.joined())</disks>
       </domainbackup>
       """
-  }
-}
-
-extension DiskFile {
-  /// An export of an NBD server at a unix socket, as QEMU names it.
-  static func export(name: String, socket: String) -> DiskFile {
-    let path =
-      socket.addingPercentEncoding(
-        withAllowedCharacters: .urlPathAllowed.subtracting(["&"])) ?? socket
-    return DiskFile(
-      path: "nbd+unix:///\(name)?socket=\(path)", format: "raw", isShared: false,
-      export: NBDExport(socketPath: socket, name: name))
   }
 }

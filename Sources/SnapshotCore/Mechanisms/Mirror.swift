@@ -24,11 +24,13 @@ struct Mirror {
       context.undo.forget(job)
     }
     if let definition { try await context.undo.undo(definition) }
-    return DiskFile(path: delta, format: "qcow2", isShared: false)
+    let below = context.chain.dropFirst().map(DiskFile.Layer.init)
+    return DiskFile(
+      place: .layers([DiskFile.Layer(path: delta, format: "qcow2")] + below), isOwn: true)
   }
 
   private func createDelta(_ path: String) async throws {
-    let chain = context.facts.disks[disk]?.chain ?? []
+    let chain = context.chain
     context.undo.push(.removeFile(path: path))
     try await context.qemuImg.create(
       path, size: context.plan.virtualSize, over: chain.dropFirst().first,

@@ -13,8 +13,28 @@ struct SnapshotContext: Sendable {
   /// Told the fraction of the mechanism's own copying, 0 to 1.
   let progress: @Sendable (Double) -> Void
 
-  /// The path of the disk the plan chose.
-  var diskPath: String { plan.disk.source.path ?? "" }
+  /// The files of the disk the plan chose, top first.
+  var chain: [ImageLayer] { facts.disks[plan.disk.target]?.chain ?? [] }
+
+  /// Runs what reads the point in time, and looks after what holds it open.
+  func lookingAfter(_ body: () async throws -> Void) async throws {
+    guard plan.mechanism == .backup else { return try await body() }
+    try await BackupWatch(context: self).around(body)
+  }
+
+  /// Undoes what was pushed after a mark, last first.
+  ///
+  /// - Throws: `notRestored` with the command that does it by hand, for the first that failed.
+  func putBack(to mark: UndoStack.Mark) async throws {
+    if let leftover = await undo.unwind(to: mark).first {
+      throw SnapshotError(
+        .notRestored, "could not \(leftover.action.purpose) on \(facts.label): \(leftover.error)",
+        remedy: "Do it by hand: `"
+          + leftover.action.command(server: facts.domain.name, uri: facts.uri) + "`",
+        cause: leftover.error)
+    }
+    log.info("\(facts.label) is as it was")
+  }
 }
 
 extension Mechanism {
@@ -28,9 +48,9 @@ extension Mechanism {
     case .copy, .rebase: try await Mirror(context: context, mechanism: self).fix()
     case .managedSave: try await ManagedSave(context: context).fix()
     case .offline:
+      // A crashed guest's QEMU may still hold its lock.
       DiskFile(
-        path: context.diskPath, format: context.plan.disk.format,
-        // A crashed guest's QEMU may still hold its lock.
+        place: .layers(context.chain.map(DiskFile.Layer.init)),
         isShared: context.facts.state == .crashed)
     }
   }

@@ -16,8 +16,10 @@ struct Quiesce {
       return
     }
     let thaw = context.undo.push(.thaw)
+    let begin: ContinuousClock.Instant
     do {
       try await context.domain.setAgentTimeout(seconds: Quiesce.agentSeconds)
+      begin = .now
       let count = try await context.domain.freeze()
       context.log.info("froze \(count) file systems (virDomainFSFreeze)")
     } catch {
@@ -34,7 +36,8 @@ struct Quiesce {
       throw error
     }
     try await context.undo.undo(thaw)
-    context.log.info("thawed (virDomainFSThaw)")
+    let passed = (ContinuousClock.now - begin) / .milliseconds(1)
+    context.log.info("thawed (virDomainFSThaw), \(Int(passed.rounded())) ms after the freeze began")
     try? await context.domain.setAgentTimeout(seconds: nil)
   }
 

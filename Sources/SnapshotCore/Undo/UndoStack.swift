@@ -55,6 +55,12 @@ public final class UndoStack: Sendable {
     forget(mark)
   }
 
+  /// Does the action pushed last of those that fit, if there is one, now.
+  func undo(_ fits: (UndoAction) -> Bool) async throws {
+    let number = state.withLock { $0.entries.last { fits($0.action) }?.number }
+    if let number { try await undo(Mark(number: number)) }
+  }
+
   /// Does everything that was pushed after `mark` (everything at all for nil), last first.
   ///
   /// One that fails never stops the next, and stays on the stack. A cancelled caller does not cut

@@ -131,22 +131,41 @@ import Testing
     #expect((lastLive ?? .max) < (firstCold ?? .min), "live comes before cold")
   }
 
-  static let downtimes: [(Situation, String, String)] = [
-    (.running, "none", "the guest goes on while its disk is read as it was at the beginning"),
-    (.libvirt71, "none", "the guest goes on while its disk is mirrored"),
-    (.libvirt34, "none", "the guest goes on while its disk is mirrored"),
+  static let downtimes: [(Situation, Request, Plan.Downtime, String)] = [
     (
-      .qemu12, "until the disk is read",
+      .running, Request(), .none, 
+      "the guest goes on while its disk is read as it was at the beginning"
+    ),
+    (.libvirt71, Request(), .none, "the guest goes on while its disk is mirrored"),
+    (.libvirt34, Request(), .none, "the guest goes on while its disk is mirrored"),
+    (
+      .qemu12, Request(), .untilRead,
       "the guest is saved, its disk converted, and it starts again before the upload"
     ),
-    (.shutOff, "none", "nothing runs and nothing is started"),
+    (
+      .running, Request(mode: .cold, delivery: .stream), .untilSent,
+      "the guest is saved, and starts again after the upload (--stream)"
+    ),
+    (.clonable, Request(mode: .cold), .untilCloned, cloned),
+    (.clonable, Request(mode: .cold, delivery: .spool), .untilCloned, cloned),
+    (
+      .clonable, Request(), .none,
+      "the guest goes on while its disk is read as it was at the beginning"
+    ),
+    (.shutOff, Request(), .none, "nothing runs and nothing is started"),
   ]
+  private static let cloned =
+    "the spool folder is on the disk's own file system, which has reflinks: the guest is saved and "
+    + "starts again at once"
 
   @Test(arguments: downtimes)
-  func `the downtime is announced`(_ situation: Situation, choice: String, because: String) throws {
-    let reason = try Decision.plan(situation.facts, Request()).reason("downtime")
-    #expect(reason?.choice == choice)
-    #expect(reason?.because == because)
+  func `the downtime is announced`(
+    _ situation: Situation, _ request: Request, _ downtime: Plan.Downtime, because: String
+  ) throws {
+    let plan = try Decision.plan(situation.facts, request)
+    #expect(plan.downtime == downtime)
+    #expect(plan.reason("downtime")?.choice == downtime.rawValue)
+    #expect(plan.reason("downtime")?.because == because)
   }
 
   private static let file = "qemu-img convert writes one flat file, which is then sent"
@@ -161,12 +180,46 @@ import Testing
       .running, Request(format: ImageFormat(name: "vmdk")), .spool,
       "vmdk can't be streamed: \(file)"
     ),
-    (.running, Request(spools: true), .spool, "--spool was given: \(file)"),
-    (.running, Request(mechanism: .copy), .spool, file),
-    (.libvirt34, Request(), .spool, file),
-    (.running, Request(mode: .cold), .spool, file),
-    (.shutOff, Request(), .spool, file),
+    (.running, Request(delivery: .spool), .spool, "--spool was given: \(file)"),
+    (
+      .running, Request(delivery: .stream), .stream,
+      "--stream was given: the image is made while the disk is read and sent"
+    ),
+    (
+      .running, Request(compresses: true), .spool,
+      "a compressed image can't be streamed: \(file)"
+    ),
+    (.running, Request(mechanism: .copy), .stream, streamed),
+    (.libvirt34, Request(), .stream, streamed),
+    (
+      .running, Request(mode: .cold), .spool,
+      "the server starts again as soon as its disk is read: \(file)"
+    ),
+    (.clonable, Request(mode: .cold), .stream, streamed),
+    (.shutOff, Request(), .stream, streamed),
   ]
+
+  @Test(arguments: [
+    (Request(format: ImageFormat(name: "vdi"), delivery: .stream), "vdi can't be streamed"),
+    (Request(delivery: .stream, compresses: true), "a compressed image can't be streamed"),
+  ])
+  func `what can't be streamed is refused with --stream`(_ request: Request, reason: String) throws {
+    let error = try #require(throws: SnapshotError.self) {
+      try Decision.plan(Situation.running.facts, request)
+    }
+    #expect(error.code == .notPossible)
+    #expect(error.reason.hasSuffix(reason))
+  }
+
+  @Test func `a compressed image is qcow2`() throws {
+    let plan = try Decision.plan(Situation.rawFile.facts, Request(compresses: true))
+    #expect(plan.format == .qcow2 && plan.compresses)
+    #expect(plan.reason("format")?.because == "--compress was given")
+    let error = try #require(throws: SnapshotError.self) {
+      try Decision.plan(Situation.running.facts, Request(format: .raw, compresses: true))
+    }
+    #expect(error.code == .badFormat)
+  }
 
   @Test(arguments: deliveries)
   func `the image is streamed where that is possible, else spooled`(

@@ -48,6 +48,9 @@ struct Situation: Sendable, CustomTestStringConvertible {
     $0.root.encryption = "luks"
     $0.state = .shutOff
   }
+  static let clonable = Situation("disk and spool folder on one XFS") {
+    $0.disks["vda"]?.isClonable = true
+  }
   static let transientDisk = Situation("transient disk") { $0.root.isTransient = true }
   static let shutOffTransientDisk = Situation("transient disk, shut off") {
     $0.root.isTransient = true

@@ -34,6 +34,33 @@ import Testing
     #expect(disk.readByteCount == 3 * 65_536)
   }
 
+  /// A disk of 64 MiB that reports nothing but data, as a block device does.
+  private static func silentDisk(data: [Range<UInt64>]) -> PatternDisk {
+    let disk = PatternDisk(size: 64 << 20, data: data)
+    disk.reported = [Extent(start: 0, length: 64 << 20, kind: .data)]
+    return disk
+  }
+
+  @Test func zerosThatTheSourceDoesNotReportAreLeftOutOfQcow2() throws {
+    let data: [Range<UInt64>] = [0..<(20 << 20), (60 << 20)..<(61 << 20) + 1]
+    let disk = try EncodedDisk(.qcow2) { Self.silentDisk(data: data) }
+    #expect(disk.readByteCount == (21 << 20) + 65_536)
+  }
+
+  @Test func aDiskWithFewZerosIsNotReadTwice() throws {
+    let source = Self.silentDisk(data: [0..<(60 << 20)])
+    let runs = DataRuns(try source.extents(), size: source.size)
+    #expect(try !ZeroScan.isWorthwhile(runs, of: source))
+    #expect(source.readByteCount == 128 * 65_536)
+    let disk = try EncodedDisk(.qcow2) { Self.silentDisk(data: [0..<(60 << 20)]) }
+    #expect(disk.readByteCount == 64 << 20)
+  }
+
+  @Test func rawHasItsLengthAnyway() throws {
+    let disk = try EncodedDisk(.raw) { Self.silentDisk(data: [0..<65_536]) }
+    #expect(disk.readByteCount == 64 << 20)
+  }
+
   @Test(arguments: formats)
   func aDiskOfNoBytesIsAnImage(_ format: EncodedDisk.Format) throws {
     let disk = try EncodedDisk(format) { PatternDisk(size: 0, data: []) }

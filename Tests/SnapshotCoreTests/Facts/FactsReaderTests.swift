@@ -24,7 +24,7 @@ import Testing
 
   @Test func `a running server of the test driver has its facts`() async throws {
     let server = try await TestDriver.server()
-    let facts = try await FactsReader().read(server)
+    let facts = try await FactsReader(spoolFolder: "/nowhere/spool").read(server)
     #expect(facts.uri == server.connection.uri)
     #expect(facts.hypervisor == "Test" || facts.hypervisor == "TEST")
     #expect(facts.state == .running)
@@ -47,7 +47,7 @@ import Testing
     let server = try await TestDriver.server(devices: disk(top, format: "qcow2"))
     // The test driver knows no block jobs; a server that does not run is not asked for them.
     try await server.managedSave()
-    let facts = try await FactsReader().read(server)
+    let facts = try await FactsReader(spoolFolder: "/nowhere/spool").read(server)
     #expect(facts.hasManagedSaveImage)
     let vda = try #require(facts.disks["vda"])
     #expect(vda.virtualSize == 2 << 20)
@@ -61,13 +61,13 @@ import Testing
     let path = folder.path + "/disk.raw"
     #expect(FileManager.default.createFile(atPath: path, contents: Data(count: 1 << 20)))
     let server = try await TestDriver.server(devices: disk(path, format: "raw"))
-    #expect(try await FactsReader().read(server).disks["vda"]?.blockJob == .unsupported)
+    #expect(try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"]?.blockJob == .unsupported)
   }
 
   @Test func `a disk that is not there is named`() async throws {
     let server = try await TestDriver.server(devices: disk("/nosuch/a.qcow2", format: "qcow2"))
     let error = await #expect(throws: SnapshotError.self) {
-      try await FactsReader().read(server)
+      try await FactsReader(spoolFolder: "/nowhere/spool").read(server)
     }
     #expect(error?.code == .unreadableDisk)
     #expect(error?.reason.hasPrefix("/nosuch/a.qcow2 could not be read as qcow2: ") == true)
@@ -80,7 +80,7 @@ import Testing
     let base = ImageLayer(path: "/etc/passwd", format: "raw", virtualSize: 0, allocatedSize: 0)
     try await QemuImg().create(path, size: 1 << 20, over: base, clusterSize: nil)
     let server = try await TestDriver.server(devices: disk(path, format: "raw"))
-    let vda = try #require(try await FactsReader().read(server).disks["vda"])
+    let vda = try #require(try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"])
     #expect(vda.chain.map(\.path) == [path])
     #expect(vda.virtualSize != 1 << 20)
   }

@@ -23,19 +23,4 @@ import Testing
         </domainbackup>
         """)
   }
-
-  static let sockets = [
-    ("/s/nbd.sock", "nbd+unix:///vda?socket=/s/nbd.sock"),
-    ("/a b/nbd.sock", "nbd+unix:///vda?socket=/a%20b/nbd.sock"),
-    ("/a?b#c%d/s", "nbd+unix:///vda?socket=/a%3Fb%23c%25d/s"),
-    ("/a&b;c/s", "nbd+unix:///vda?socket=/a%26b%3Bc/s"),
-  ]
-
-  @Test(arguments: sockets)
-  func `an export is named by a URI that QEMU takes apart again`(_ socket: String, uri: String) {
-    let file = DiskFile.export(name: "vda", socket: socket)
-    #expect(file.path == uri)
-    #expect(file.format == "raw")
-    #expect(file.export == NBDExport(socketPath: socket, name: "vda"))
-  }
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import SnapshotCore
 
-@Suite struct QemuImgExitTests {
+@Suite struct ProgramExitTests {
   static let complaints: [(String, String)] = [
     ("qemu-img: Could not open 'x': No such file\n", "Could not open 'x': No such file"),
     ("warning: a\nqemu-img: b\n", "b"),
@@ -16,18 +16,19 @@ import Testing
 
   @Test(arguments: complaints)
   func `the last line that says something is kept`(_ text: String, tidy: String) {
-    #expect(QemuImgExit.tidy(text) == tidy)
+    #expect(ProgramExit.tidy(text, of: "qemu-img") == tidy)
   }
 
   @Test func `a long complaint is cut at 300 characters`() {
     #expect(
-      QemuImgExit.tidy("qemu-img: " + String(repeating: "x", count: 5000))
+      ProgramExit.tidy(
+        "qemu-img: " + String(repeating: "x", count: 5000), of: "qemu-img")
         == String(repeating: "x", count: 300))
   }
 
   @Test func `an exit without complaint describes itself by its status`() {
-    #expect(QemuImgExit(status: "exited(1)", complaint: "").description == "exited(1)")
-    #expect(QemuImgExit(status: "exited(1)", complaint: "no").description == "no")
+    #expect(ProgramExit(status: "exited(1)", complaint: "").description == "exited(1)")
+    #expect(ProgramExit(status: "exited(1)", complaint: "no").description == "no")
   }
 
   @Test(arguments: [
@@ -35,6 +36,6 @@ import Testing
     ("", false),
   ])
   func `a full file system is told from other failures`(_ complaint: String, isOutOfSpace: Bool) {
-    #expect(QemuImgExit(status: "exited(1)", complaint: complaint).isOutOfSpace == isOutOfSpace)
+    #expect(ProgramExit(status: "exited(1)", complaint: complaint).isOutOfSpace == isOutOfSpace)
   }
 }

@@ -1,0 +1,104 @@
+internal import Foundation
+internal import Glibc
+internal import Libvirt
+internal import Synchronization
+
+/// Offers files of this host over NBD with `qemu-nbd --read-only`, so that a disk which no running
+/// QEMU offers is read as one that does.
+///
+/// The server ends with its last client. We stay connected as long as it is needed: however this
+/// process ends, the server ends as well.
+struct QemuNbd: Sendable {
+  /// How long it may take to end after its last client has gone.
+  private static let endLimit = Duration.seconds(10)
+
+  /// Runs a body while the disk is served.
+  ///
+  /// - Parameters:
+  ///   - folder: where the socket and the server's own files go, private to this run.
+  ///   - cancellation: ends the wait for the connection.
+  /// - Throws: `unreadableDisk` where the disk can't be served; what the body throws.
+  func serve(
+    _ source: DiskFile, in folder: String, cancellation: NBDCancellation,
+    _ body: (NBDExport) async throws -> Void
+  ) async throws {
+    let export = NBDExport(socketPath: folder + "/disk.sock")
+    let server = Server(processFile: folder + "/qemu-nbd.pid")
+    do {
+      try await start(source, export, server, complaints: folder + "/qemu-nbd.log")
+      let keeper = try await BlockingWork.run { try Keeper(export, cancellation) }
+      defer { keeper.leave() }
+      try await body(export)
+      keeper.leave()
+      await server.waitForEnd(limit: QemuNbd.endLimit)
+    } catch {
+      server.kill()
+      await server.waitForEnd(limit: QemuNbd.endLimit)
+      throw error
+    }
+  }
+
+  private func start(
+    _ source: DiskFile, _ export: NBDExport, _ server: Server, complaints: String
+  ) async throws(SnapshotError) {
+    do {
+      try await HostProgram.qemuNbd.leaveBehind(
+        [
+          "--fork", "--read-only", "--shared=8", "--socket=\(export.socketPath)",
+          "--pid-file=\(server.processFile)", "--image-opts", source.imageOptions,
+        ], about: source.label, complaints: complaints)
+    } catch let error where error.code == .programFailed && error.cause is ProgramExit {
+      throw SnapshotError(
+        .unreadableDisk, "\(source.label) could not be offered for reading: \(error.cause ?? error)",
+        remedy: "Check that the file is there and that no other program has it open for writing",
+        cause: error)
+    }
+  }
+
+  /// A connection that only keeps the server alive.
+  private final class Keeper: Sendable {
+    private let client: Mutex<NBDClient?>
+
+    init(_ export: NBDExport, _ cancellation: NBDCancellation) throws(SnapshotError) {
+      do {
+        client = Mutex(try NBDClient(export, cancellation: cancellation))
+      } catch {
+        throw SnapshotError(error)
+      }
+    }
+
+    func leave() { client.withLock { $0 = nil } }
+  }
+
+  /// The process, which is not our child.
+  private struct Server {
+    let processFile: String
+
+    /// Until then it holds the lock of the files, and a guest that uses them can't be started.
+    func waitForEnd(limit: Duration) async {
+      let end = ContinuousClock.now + limit
+      while isAlive, ContinuousClock.now < end {
+        // Also in a cancelled run.
+        await Task.detached { try? await Task.sleep(for: .milliseconds(5)) }.value
+      }
+    }
+
+    func kill() {
+      guard isAlive, let number else { return }
+      _ = Glibc.kill(number, SIGTERM)
+    }
+
+    /// One that has ended and that nobody waited for has no program any more.
+    private var isAlive: Bool {
+      guard let number else { return false }
+      let program = try? FileManager.default.destinationOfSymbolicLink(
+        atPath: "/proc/\(number)/exe")
+      return program?.contains("qemu-nbd") == true
+    }
+
+    private var number: Int32? {
+      (try? String(contentsOfFile: processFile, encoding: .utf8))
+        .flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+  }
+}

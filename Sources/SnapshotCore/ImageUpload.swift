@@ -1,0 +1,85 @@
+internal import Foundation
+internal import Logging
+
+/// The way of one image's data into the image service, tried again while the point in time is open.
+struct ImageUpload: Sendable {
+  /// How often, and after how long, a failed upload is begun again.
+  struct Patience: Sendable {
+    /// How many more times.
+    let retries: Int
+    /// How long before the first of them; each further one waits twice as long, to a minute.
+    var firstPause = Duration.seconds(2)
+
+    /// How long to wait before a retry, the first being 1.
+    func pause(before retry: Int) -> Duration {
+      min(firstPause * (1 << min(retry - 1, 16)), .seconds(60))
+    }
+  }
+
+  /// The image as it was reserved last.
+  private(set) var image: ImageDescription
+  private let sink: any ImageSink
+  private let undo: UndoStack
+  private let patience: Patience
+  private let log: Logger
+  /// The undo of the record, while there is one without data.
+  private var record: UndoStack.Mark?
+
+  init(
+    _ image: ImageDescription, to sink: any ImageSink, undo: UndoStack, patience: Patience,
+    log: Logger
+  ) {
+    self.image = image
+    self.sink = sink
+    self.undo = undo
+    self.patience = patience
+    self.log = log
+  }
+
+  /// Makes the image's record, without data.
+  mutating func reserve() async throws {
+    record = undo.push(.deleteImage(id: image.id))
+    // Not cut short by a cancellation: a request given up half-way may still make the image after
+    // it was looked for and not found by the undo.
+    let (sink, image) = (sink, image)
+    try await Task.detached { try await sink.reserve(image) }.value
+    try Task.checkCancellation()
+  }
+
+  /// Sends the data until the service has it whole and verified, or has failed too often.
+  ///
+  /// - Parameter progress: told the bytes sent; starts from 0 again with each attempt.
+  mutating func send(_ data: ImageData, progress: @escaping @Sendable (Int64) -> Void) async throws
+  {
+    var failures = 0
+    while true {
+      do {
+        if failures > 0 { try await replaceRecord() }
+        try await sink.deliver(image.id, data, progress: progress)
+        break
+      } catch {
+        guard failures < patience.retries, sink.mayTakeLater(error) else { throw error }
+        failures += 1
+        let pause = patience.pause(before: failures)
+        log.warning(
+          """
+          sending failed: \(error); it begins again from the first byte in \
+          \(pause.components.seconds) s (\(failures) of \(patience.retries))
+          """)
+        try await Task.sleep(for: pause)
+      }
+    }
+    // The image is whole and verified: trouble with the server is no reason to lose it.
+    if let record { undo.forget(record) }
+  }
+
+  /// Glance takes no second body for a record whose first one broke off, and holds it in `saving`
+  /// for a while: the next attempt is an image of its own.
+  private mutating func replaceRecord() async throws {
+    let broken = record
+    image.id = UUID()
+    try await reserve()
+    // On failure it stays on the stack, to be deleted at the end.
+    if let broken { try? await undo.undo(broken) }
+  }
+}

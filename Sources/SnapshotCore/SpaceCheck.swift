@@ -1,0 +1,46 @@
+internal import Foundation
+
+/// Whether the spool folder takes the worst case, looked at before anything is touched.
+struct SpaceCheck: Sendable {
+  let facts: Facts
+  let plan: Plan
+  let place: Workspace.Place
+  let qemuImg: QemuImg
+
+  /// - Throws: `noSpace` with the needed and the free bytes; `unreadableDisk`.
+  func run() async throws(SnapshotError) {
+    let needed = try await neededBytes()
+    guard needed > 0, let free = Workspace.freeBytes(in: place.spoolFolder), free < needed else {
+      return
+    }
+    throw SnapshotError(
+      .noSpace,
+      "the spool folder \(place.spoolFolder) has \(free) bytes free and \(needed) are "
+        + "needed for disk '\(plan.disk.target)' of \(facts.label)",
+      remedy: "Free some space there, or name another folder with --spool-dir")
+  }
+
+  private func neededBytes() async throws(SnapshotError) -> UInt64 {
+    guard let path = plan.disk.source.path else { return 0 }
+    let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
+    let isSpooled = plan.delivery == .spool
+    guard isSpooled || plan.mechanism == .backup else { return pointInTime(top: top, flat: 0) }
+    let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
+    return pointInTime(top: top, flat: flat) + (isSpooled ? flat : 0)
+  }
+
+  /// - Parameters:
+  ///   - top: what the disk's own file takes, in bytes.
+  ///   - flat: what a flat image of the disk takes, in bytes.
+  private func pointInTime(top: UInt64, flat: UInt64) -> UInt64 {
+    switch plan.mechanism {
+    // The scratch file holds at most what the guest overwrites of the disk's data.
+    case .backup: flat
+    // The delta holds what the disk's own file holds.
+    case .copy, .rebase: max(top, 1 << 20)
+    // The clone takes nothing, until the guest has overwritten everything.
+    case .managedSave: plan.downtime == .untilCloned ? top : 0
+    case .offline: 0
+    }
+  }
+}
