@@ -38,13 +38,14 @@ final class StoreSink: ImageSink {
     record.withLock { $0 = active }
   }
 
-  func mayTakeLater(_ error: any Error) -> Bool {
-    guard let error = error as? ImageServiceError else { return false }
+  func passingReason(of error: any Error) -> String? {
+    guard let error = error as? ImageServiceError else { return nil }
     switch error.code {
     // Bytes that changed on the way, or data the service lost: the same once more may be right.
-    case .hashMismatch, .sizeMismatch, .imageKilled, .imageRequeued: return true
-    default: return error.isTransient
+    case .hashMismatch, .sizeMismatch, .imageKilled, .imageRequeued: break
+    default: guard error.isTransient else { return nil }
     }
+    return error.reason.hasSuffix(".") ? String(error.reason.dropLast()) : error.reason
   }
 
   /// A service that died during the upload is often back within seconds, and a queued image that

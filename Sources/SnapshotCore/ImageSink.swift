@@ -14,7 +14,9 @@ public protocol ImageSink: Sendable {
     _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws
   /// Whether a failed call may succeed a little later, with the same bytes for a new image.
-  func mayTakeLater(_ error: any Error) -> Bool
+  ///
+  /// - Returns: what failed, as a sentence without its full stop; nil where trying is of no use.
+  func passingReason(of error: any Error) -> String?
   /// Deletes the image; success where there is none.
   func discard(_ id: UUID) async throws
 }

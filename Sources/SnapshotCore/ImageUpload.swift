@@ -58,15 +58,18 @@ struct ImageUpload: Sendable {
         try await sink.deliver(image.id, data, progress: progress)
         break
       } catch {
-        guard failures < patience.retries, sink.mayTakeLater(error) else { throw error }
+        guard failures < patience.retries, let reason = sink.passingReason(of: error) else {
+          throw error
+        }
         failures += 1
         let pause = patience.pause(before: failures)
         log.warning(
           """
-          sending failed: \(error); it begins again from the first byte in \
+          \(reason); the upload begins again from the first byte in \
           \(pause.components.seconds) s (\(failures) of \(patience.retries))
           """)
         try await Task.sleep(for: pause)
+        progress(0)
       }
     }
     // The image is whole and verified: trouble with the server is no reason to lose it.

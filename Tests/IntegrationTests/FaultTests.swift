@@ -58,31 +58,6 @@ extension IntegrationTests {
       try await Guests.expectAlive(server)
     }
 
-    @Test("A signal while the backup job is read undoes everything", arguments: ["INT", "TERM"])
-    func signalledBackup(_ signal: String) async throws {
-      let server = try await Guests.prepare(.raw, .running)
-      try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(
-          ["--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-        ) { try await Lab.must("kill", "-\(signal)", "\($0)") }
-        outcome.expect(signal == "INT" ? 130 : 143)
-        #expect(try await Lab.virsh("domjobinfo", server).hasSuffix("None"))
-      }
-      try await Guests.expectAlive(server)
-    }
-
-    @Test func `A guest that is stopped while its backup is read gives no image`() async throws {
-      let server = try await Guests.prepare(.raw, .running)
-      let images = try await Cloud.imageIDs()
-      let outcome = try await Lab.imageCreate(
-        ["--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-      ) { _ in _ = try await Lab.virsh("destroy", server) }
-      outcome.expect(1, error: "ERROR (")
-      #expect(try await Lab.virsh("domstate", server) == "shut off")
-      #expect(try await Cloud.imageIDs() == images)
-      #expect(Lab.names(in: Lab.spoolFolder) == [])
-    }
-
     @Test func `A mirror that someone else ends is a failure`() async throws {
       let server = try await Guests.prepare(.raw, .running)
       try await leavingAsItWas(server) {
@@ -157,19 +132,6 @@ extension IntegrationTests {
         try await Guests.expectAlive(server)
         // The guest must not keep the file system busy.
         _ = try await Guests.prepare(.raw, .shutOff)
-      }
-    }
-
-    @Test func `A Glance that dies in the middle of the upload leaves no image`() async throws {
-      let server = try await Guests.prepare(.raw, .paused)
-      let master = try #require(Lab.settings["GLANCE_PID"])
-      try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate([server, "fault"], at: 70) { _ in
-          // The workers only: their master starts others, and the image can be deleted.
-          try await Lab.must("pkill", "-KILL", "-P", master)
-        }
-        outcome.expect(1, error: "ERROR (")
-        #expect(outcome.output.contains("Error snapshotting server"))
       }
     }
   }

@@ -141,36 +141,12 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         try await RefusingProxy.run(status: status) { url in
           let environment = Lab.openrc.merging(["OS_IMAGE_ENDPOINT_OVERRIDE": url]) { $1 }
-          let outcome = try await Lab.imageCreate(server, "x", environment: environment)
+          let outcome = try await Lab.imageCreate(
+            "--retries", "0", server, "x", environment: environment)
           outcome.expect(1, error: "ERROR (\(code)): ")
           #expect(outcome.errors.split(separator: "\n").count == 1)
         }
       }
-    }
-  }
-}
-
-/// Folders for one test, removed after it.
-enum Scratch {
-  static func folder(_ body: (String) async throws -> Void) async throws {
-    let folder = "/var/tmp/image-create-test-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try await body(folder)
-  }
-
-  /// A file system of its own, in memory.
-  static func fileSystem(mebibytes: Int, _ body: (String) async throws -> Void) async throws {
-    try await folder { folder in
-      try await Lab.must(
-        "mount", "-t", "tmpfs", "-o", "size=\(mebibytes)m,mode=0711", "tmpfs", folder)
-      do {
-        try await body(folder)
-      } catch {
-        _ = try await Lab.run("umount", ["-l", folder])
-        throw error
-      }
-      try await Lab.must("umount", "-l", folder)
     }
   }
 }

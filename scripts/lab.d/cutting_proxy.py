@@ -1,0 +1,80 @@
+"""Stands before the lab's Glance and passes every byte on, but breaks the first
+uploads off, as a Glance does that dies there: the real one can't be killed to
+the byte.
+
+usage: cutting_proxy.py PORT COUNT WHERE
+  PORT   Glance's, on the loopback
+  COUNT  how many uploads are broken off; those after it pass
+  WHERE  a number of bytes of the body, or "answer": all of it and no answer
+Prints its own port, then a line for each upload. Ends when it is killed.
+"""
+import socket
+import struct
+import sys
+import threading
+
+glance = ("127.0.0.1", int(sys.argv[1]))
+left = int(sys.argv[2])
+where = sys.argv[3]
+limit = None if where == "answer" else int(where)
+counting = threading.Lock()
+
+
+def takes_cut():
+    global left
+    with counting:
+        print("upload", flush=True)
+        left -= 1
+        return left >= 0
+
+
+def reset(connection):
+    """Closes as the kernel does for a process that was killed with data unread."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    except OSError:
+        pass
+
+
+def serve(client):
+    server = socket.create_connection(glance)
+    cut = threading.Event()
+
+    def answer():
+        try:
+            while data := server.recv(65536):
+                if cut.is_set() and limit is None and not data.startswith(b"HTTP/1.1 100"):
+                    return reset(client)
+                client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    answering = threading.Thread(target=answer, daemon=True)
+    answering.start()
+    passed = 0
+    rest = None
+    try:
+        while data := client.recv(65536):
+            if passed == 0 and data.startswith(b"PUT ") and takes_cut():
+                cut.set()
+                # The head of the request is not counted to the byte; what follows it is body.
+                rest = None if limit is None else len(data) + limit
+            if rest is not None and passed + len(data) >= rest:
+                server.sendall(data[: rest - passed])
+                return reset(client)
+            server.sendall(data)
+            passed += len(data)
+        answering.join()
+    except OSError:
+        pass
+    finally:
+        server.close()
+        client.close()
+
+
+with socket.create_server(("127.0.0.1", 0), backlog=50) as listening:
+    print(listening.getsockname()[1], flush=True)
+    while True:
+        threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
