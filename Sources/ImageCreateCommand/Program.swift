@@ -38,6 +38,10 @@ public enum Program {
   private static func run(_ options: ImageCreateOptions, environment: [String: String]) async
     -> Int32
   {
+    // A reader that goes away (`image-create --poll … | head`) must be an error of the write, not
+    // the end of the process. Not trapped: a trapped SIGPIPE makes libdispatch's manager thread
+    // send it to itself for ever, and every timer stands still.
+    signal(SIGPIPE, SIG_IGN)
     let log: Logger
     do {
       log = try RunLog.logger(verbose: options.verbose, file: options.logFile)
@@ -87,9 +91,7 @@ final class SignalStop: Sendable {
   var signal: Signal? { first.withLock { $0 } }
 
   func watch() async {
-    // A peer that goes away must be an error of the write, not the end of the process: SIGPIPE is
-    // trapped and nothing is done about it.
-    for await caught in await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup, .sigpipe) {
+    for await caught in await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup) {
       let signal: Signal
       switch caught {
       case .sigint: signal = Signal(name: "SIGINT", number: SIGINT)

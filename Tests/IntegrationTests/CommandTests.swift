@@ -141,5 +141,19 @@ extension IntegrationTests {
       let header = try await Lab.must("dumpe2fs", "-h", "\(raw)?offset=\(start * 512)")
       return header.contains("needs_recovery")
     }
+
+    @Test(arguments: ["2>&1 | head -1", "2>&1 >/dev/null | true"])
+    func `A reader of the output that goes away stops nothing`(_ pipe: String) async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await Scratch.folder { folder in
+        try await leavingAsItWas(server) {
+          let file = folder + "/image"
+          let command = "\(Lab.program) -v --poll --output \(file) \(server) x \(pipe)"
+          try await Lab.run("bash", ["-c", "set -o pipefail; \(command)"]).expect(0)
+          try await expectEqual(
+            image: file, "qcow2", disk: Guests.disk(server, .overlay), "qcow2")
+        }
+      }
+    }
   }
 }

@@ -32,6 +32,8 @@ def reset(connection):
     """Closes as the kernel does for a process that was killed with data unread."""
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Also wakes a thread that reads from it, without which closing does nothing.
+        connection.shutdown(socket.SHUT_RDWR)
         connection.close()
     except OSError:
         pass

@@ -12,7 +12,7 @@ struct PartialFile {
   ///
   /// - Throws: `fileExists`, `noSpace`, `writeFailed`, `bodyFailed`, `cancelled`.
   func write(
-    _ body: any ImageBody, progress: @Sendable (Int64) -> Void,
+    _ body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void,
     cancellation: DiskThread.Cancellation
   ) throws(ImageServiceError) -> Receipt {
     // Exclusive, and no links followed: nobody can have put something else in the way.
@@ -30,31 +30,27 @@ struct PartialFile {
     return receipt
   }
 
-  /// Copies the body to an open file and hashes it on the way.
+  /// Copies the body to an open file; reading and hashing go on while it is written.
   func copy(
-    _ body: any ImageBody, to file: FileDescriptor, progress: @Sendable (Int64) -> Void,
+    _ body: any ImageBody, to file: FileDescriptor, progress: @escaping @Sendable (Int64) -> Void,
     cancellation: DiskThread.Cancellation
   ) throws(ImageServiceError) -> Receipt {
-    var written: Int64 = 0
-    func failed(_ error: any Error) -> ImageServiceError {
-      if let error = error as? ImageServiceError { return error }
-      return ImageServiceError(
-        .bodyFailed,
-        reason: "The image could not be read after \(written) bytes; \(path) is incomplete.",
-        remedy: "Look at the error below this one: it comes from the disk being read.",
-        cause: error)
+    let pump = BodyPump(body: body, progress: progress)
+    pump.start()
+    // The caller may take the disk away once this returns, so no read may be under way then.
+    defer {
+      pump.stop()
+      pump.waitForProducer()
     }
-    do {
-      let reader = try body.makeReader()
-      defer { reader.close() }
-      var hash = ImageHash(expected: body.byteCount)
-      while let data = try reader.read(upTo: BodyPump.chunkSize) {
-        guard !cancellation.isCancelled else {
-          throw ImageServiceError(
-            .cancelled, reason: "Writing \(path) was cancelled after \(written) bytes.",
-            remedy: "Start again when you are ready.")
-        }
-        try hash.update(data)
+    var written: Int64 = 0
+    while true {
+      guard !cancellation.isCancelled else {
+        throw ImageServiceError(
+          .cancelled, reason: "Writing \(path) was cancelled after \(written) bytes.",
+          remedy: "Start again when you are ready.")
+      }
+      switch pump.take(upTo: BodyPump.chunkSize) {
+      case .bytes(let data):
         do {
           try append(data, to: file)
         } catch {
@@ -64,19 +60,34 @@ struct PartialFile {
           ).error
         }
         written += Int64(data.count)
-        progress(written)
+      case .end:
+        return try finished(file, pump.receipt, written: written)
+      case .failed:
+        throw unread(pump.failure, written: written)
       }
-      let receipt = try hash.receipt()
-      do {
-        // What ends in a hole has its length only now.
-        try file.resize(to: receipt.byteCount)
-      } catch {
-        throw DiskFailure(error, doing: "could not be given its length", path: path).error
-      }
-      return receipt
-    } catch {
-      throw failed(error)
     }
+  }
+
+  private func finished(_ file: FileDescriptor, _ receipt: Receipt?, written: Int64)
+    throws(ImageServiceError) -> Receipt
+  {
+    guard let receipt else { throw unread(nil, written: written) }
+    do {
+      // What ends in a hole has its length only now.
+      try file.resize(to: receipt.byteCount)
+    } catch {
+      throw DiskFailure(error, doing: "could not be given its length", path: path).error
+    }
+    return receipt
+  }
+
+  private func unread(_ error: (any Error)?, written: Int64) -> ImageServiceError {
+    if let error = error as? ImageServiceError { return error }
+    return ImageServiceError(
+      .bodyFailed,
+      reason: "The image could not be read after \(written) bytes; \(path) is incomplete.",
+      remedy: "Look at the error below this one: it comes from the disk being read.",
+      cause: error)
   }
 
   /// Writes bytes, or leaves a hole where they are nothing but zeros.

@@ -70,6 +70,13 @@ final class BodyPump: @unchecked Sendable {
     }
   }
 
+  /// The same for a thread that may block.
+  func waitForProducer() {
+    condition.withLock {
+      while isProducing { condition.wait() }
+    }
+  }
+
   /// What the reader threw.
   var failure: (any Error)? { condition.withLock { error } }
 
