@@ -62,7 +62,11 @@ let package = Package(
     .testTarget(
       name: "LibvirtTests", dependencies: ["Libvirt", "QemuTools"], swiftSettings: strict),
     .testTarget(
-      name: "SnapshotCoreTests", dependencies: ["SnapshotCore", "Libvirt", "QemuTools"],
+      name: "SnapshotCoreTests",
+      dependencies: [
+        "SnapshotCore", "Libvirt", "QemuTools",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ImageServiceTests",

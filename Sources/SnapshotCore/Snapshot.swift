@@ -37,6 +37,9 @@ public struct Snapshot: Sendable {
   ///
   /// - Throws: `spoolFailed`, `noSpace` with the needed and the free bytes, `unreadableDisk`.
   public func checkSpool() async throws {
+    if plan.mechanism == .backup || plan.delivery == .stream {
+      try Workspace.checkSocketPath(in: place)
+    }
     try Workspace.prepare(place, owner: facts.domain.owner)
     try await SpaceCheck(facts: facts, plan: plan, place: place, qemuImg: qemuImg).run()
   }
@@ -52,9 +55,9 @@ public struct Snapshot: Sendable {
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: log)
     try await upload.reserve()
 
-    let runID = UUID()
-    undo.push(.removeFolder(path: place.spoolFolder + "/" + runID.uuidString.lowercased()))
-    let workspace = try Workspace(in: place, id: runID, owner: facts.domain.owner)
+    let folder = Workspace.newFolder(in: place)
+    undo.push(.removeFolder(path: folder))
+    let workspace = try Workspace(folder, in: place, owner: facts.domain.owner)
     enter(.snapshot, 0)
     let before = undo.mark()
     let fixed = shares.fixed
@@ -114,7 +117,7 @@ public struct Snapshot: Sendable {
       case .export(let export):
         try await stream(export, cancellation, over: &upload)
       case .layers:
-        try await QemuNbd().serve(source, in: workspace.folder, cancellation: cancellation) {
+        try await QemuNbd().serve(source, in: workspace, cancellation: cancellation) {
           try await stream($0, cancellation, over: &upload)
         }
       }

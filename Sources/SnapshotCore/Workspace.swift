@@ -47,9 +47,27 @@ public struct Workspace: Sendable {
     } while path.removeLastComponent()
   }
 
+  /// Refuses a spool folder whose path leaves no room for a socket's.
+  static func checkSocketPath(in place: Place) throws(SnapshotError) {
+    // `sun_path` of `sockaddr_un`, less the closing zero.
+    let room = 107 - "/01234567/disk.sock".utf8.count
+    guard place.spoolFolder.utf8.count <= room else {
+      throw SnapshotError(
+        .spoolFailed,
+        "the spool folder \(place.spoolFolder) has a path of \(place.spoolFolder.utf8.count) bytes, "
+          + "and a socket in it can have one of \(room) at most",
+        remedy: "Name a folder with a shorter path with --spool-dir")
+    }
+  }
+
+  /// The path of a run's folder that does not exist yet. Short, for the sake of sockets in it.
+  static func newFolder(in place: Place) -> String {
+    place.spoolFolder + "/" + UUID().uuidString.lowercased().prefix(8)
+  }
+
   /// Makes the run's folder. Nothing else of the run may exist yet.
-  init(in place: Place, id: UUID, owner: DomainDescription.Owner?) throws(SnapshotError) {
-    folder = place.spoolFolder + "/" + id.uuidString.lowercased()
+  init(_ folder: String, in place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
+    self.folder = folder
     stateFolder = place.stateFolder
     self.owner = owner
     do {

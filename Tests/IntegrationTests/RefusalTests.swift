@@ -73,6 +73,18 @@ extension IntegrationTests {
       Case(
         what: "a spool folder that can't be made", arguments: ["--spool-dir", "/proc/x"],
         error: "ERROR (SpoolFolderNotUsable)"),
+      Case(
+        what: "a spool folder whose sockets would have too long a path",
+        arguments: ["--spool-dir", "/nonexistent/" + String(repeating: "x", count: 90)],
+        error: "has a path of 103 bytes, and a socket in it can have one of 88 at most"),
+      Case(
+        what: "a format that can't be streamed",
+        arguments: ["--stream", "--disk-format", "vmdk"],
+        error: "vmdk can't be streamed"),
+      Case(
+        what: "a compressed image in a format without compression",
+        arguments: ["--compress", "--disk-format", "raw"],
+        error: "ERROR (DiskFormatNotSupported)"),
     ]
 
     @Test("Wrong input is refused on one line and nothing is touched", arguments: cases)

@@ -15,17 +15,17 @@ struct QemuNbd: Sendable {
   /// Runs a body while the disk is served.
   ///
   /// - Parameters:
-  ///   - folder: where the socket and the server's own files go, private to this run.
+  ///   - workspace: where the socket and the server's own files go.
   ///   - cancellation: ends the wait for the connection.
   /// - Throws: `unreadableDisk` where the disk can't be served; what the body throws.
   func serve(
-    _ source: DiskFile, in folder: String, cancellation: NBDCancellation,
+    _ source: DiskFile, in workspace: Workspace, cancellation: NBDCancellation,
     _ body: (NBDExport) async throws -> Void
   ) async throws {
-    let export = NBDExport(socketPath: folder + "/disk.sock")
-    let server = Server(processFile: folder + "/qemu-nbd.pid")
+    let export = NBDExport(socketPath: workspace.path("disk.sock"))
+    let server = Server(processFile: workspace.path("qemu-nbd.pid"))
     do {
-      try await start(source, export, server, complaints: folder + "/qemu-nbd.log")
+      try await start(source, export, server, complaints: workspace.path("qemu-nbd.log"))
       let keeper = try await BlockingWork.run { try Keeper(export, cancellation) }
       defer { keeper.leave() }
       try await body(export)

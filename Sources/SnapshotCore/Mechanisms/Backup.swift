@@ -9,19 +9,10 @@ struct Backup {
   /// The scratch file's name in the run's folder.
   static let scratchName = "scratch.qcow2"
 
-  /// `sun_path` of `sockaddr_un`, less the closing zero.
-  private static let longestSocketPath = 107
-
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let socket = context.workspace.path("nbd.sock")
-    guard socket.utf8.count <= Backup.longestSocketPath else {
-      throw SnapshotError(
-        .spoolFailed,
-        "the socket's path \(socket) is longer than \(Backup.longestSocketPath) bytes",
-        remedy: "Name a folder with a shorter path with --spool-dir")
-    }
+    let socket = context.workspace.path("disk.sock")
     try context.workspace.letOwnerCreateFiles()
     try await checkIdle()
     let xml = Backup.xml(

@@ -6,6 +6,11 @@ import Testing
 @testable import SnapshotCore
 
 @Suite struct DiskFileTests {
+  private static func workspace(_ folder: TemporaryFolder) throws -> Workspace {
+    let place = Workspace.Place(spoolFolder: folder.path, stateFolder: folder.path)
+    return try Workspace(folder.file("run"), in: place, owner: nil)
+  }
+
   @Test func `every layer is named with its format`() {
     let layers = [
       DiskFile.Layer(path: "/images/a,b.qcow2", format: "qcow2"),
@@ -45,7 +50,7 @@ import Testing
     #expect(try Data(contentsOf: URL(filePath: flat)).prefix(expected.count) == expected)
 
     let streamed = folder.file("streamed")
-    try await QemuNbd().serve(source, in: folder.path, cancellation: NBDCancellation()) { export in
+    try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { export in
       let disk = try await BlockingWork.run {
         try EncodedDisk(.raw) { () throws(SnapshotError) in try NBDDiskSource(export) }
       }
@@ -56,7 +61,7 @@ import Testing
       try data.write(to: URL(filePath: streamed))
     }
     #expect(try Data(contentsOf: URL(filePath: streamed)).prefix(expected.count) == expected)
-    #expect(!FileManager.default.fileExists(atPath: folder.file("disk.sock")))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("run/disk.sock")))
   }
 
   @Test func `what can't be served is an error with qemu-nbd's reason`() async throws {
@@ -64,7 +69,7 @@ import Testing
     let missing = folder.file("missing.qcow2")
     let source = DiskFile(place: .layers([.init(path: missing, format: "qcow2")]))
     let error = try await #require(throws: SnapshotError.self) {
-      try await QemuNbd().serve(source, in: folder.path, cancellation: NBDCancellation()) { _ in
+      try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { _ in
         Issue.record("a file that is not there was served")
       }
     }
@@ -78,7 +83,7 @@ import Testing
     try Data(count: 1 << 20).write(to: URL(filePath: disk))
     let source = DiskFile(place: .layers([.init(path: disk, format: "raw")]))
     await #expect(throws: CancellationError.self) {
-      try await QemuNbd().serve(source, in: folder.path, cancellation: NBDCancellation()) { _ in
+      try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { _ in
         throw CancellationError()
       }
     }

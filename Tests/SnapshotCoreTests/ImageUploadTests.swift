@@ -1,0 +1,141 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import SnapshotCore
+
+@Suite struct ImageUploadTests {
+  /// An image service that fails as it is told.
+  private final class FlakySink: ImageSink {
+    struct Failure: Error { var passes = true }
+
+    struct State {
+      /// One for each upload that fails, first first.
+      var failures: [Failure]
+      /// How many records can't be made, from the second one on.
+      var refusedRecords = 0
+      var reserved: [UUID] = []
+      var delivered: [UUID] = []
+      var deleted: [UUID] = []
+    }
+
+    let name = "a flaky service"
+    let state: Mutex<State>
+
+    init(_ failures: [Failure], refusedRecords: Int = 0) {
+      state = Mutex(State(failures: failures, refusedRecords: refusedRecords))
+    }
+
+    func reserve(_ image: ImageDescription) async throws {
+      try state.withLock { state in
+        if !state.reserved.isEmpty, state.refusedRecords > 0 {
+          state.refusedRecords -= 1
+          throw Failure()
+        }
+        state.reserved.append(image.id)
+      }
+    }
+
+    func deliver(
+      _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
+    ) async throws {
+      try state.withLock { state in
+        progress(7)
+        if !state.failures.isEmpty { throw state.failures.removeFirst() }
+        state.delivered.append(id)
+      }
+    }
+
+    func passingReason(of error: any Error) -> String? {
+      (error as? Failure)?.passes == true ? "it failed" : nil
+    }
+
+    func discard(_ id: UUID) async throws { state.withLock { $0.deleted.append(id) } }
+  }
+
+  private static func send(
+    over sink: FlakySink, retries: Int, seen: @escaping @Sendable (Int64) -> Void = { _ in }
+  ) async throws -> (UndoStack, ImageDescription) {
+    let undo = UndoStack { action in
+      guard case .deleteImage(let id) = action else { return }
+      try await sink.discard(id)
+    }
+    let image = ImageDescription(
+      id: UUID(), name: "snap1", diskFormat: "raw", minDisk: 1, properties: [:])
+    let patience = ImageUpload.Patience(retries: retries, firstPause: .milliseconds(1))
+    let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: quiet)
+    do {
+      try await upload.reserve()
+      try await upload.send(.file(path: "/x", byteCount: 9), progress: seen)
+    } catch {
+      await undo.unwind()
+      throw error
+    }
+    return (undo, upload.image)
+  }
+
+  @Test func `an upload that passes has one record, which stays`() async throws {
+    let sink = FlakySink([])
+    let (undo, image) = try await Self.send(over: sink, retries: 4)
+    let state = sink.state.withLock { $0 }
+    #expect(state.reserved == [image.id] && state.delivered == [image.id] && state.deleted == [])
+    #expect(undo.pending == [])
+  }
+
+  @Test func `each further attempt is an image of its own, and the broken one is deleted`()
+    async throws
+  {
+    let sink = FlakySink([.init(), .init()])
+    let (undo, image) = try await Self.send(over: sink, retries: 2)
+    let state = sink.state.withLock { $0 }
+    #expect(Set(state.reserved).count == 3)
+    #expect(state.delivered == [image.id] && state.reserved.last == image.id)
+    #expect(state.deleted == Array(state.reserved.prefix(2)))
+    #expect(undo.pending == [])
+  }
+
+  @Test func `progress begins again with the bytes`() async throws {
+    let seen = Mutex<[Int64]>([])
+    _ = try await Self.send(over: FlakySink([.init()]), retries: 1) { count in
+      seen.withLock { $0.append(count) }
+    }
+    #expect(seen.withLock { $0 } == [7, 0, 7])
+  }
+
+  @Test func `a record that can't be made counts as a failure`() async throws {
+    let sink = FlakySink([.init()], refusedRecords: 1)
+    let (undo, image) = try await Self.send(over: sink, retries: 2)
+    #expect(sink.state.withLock { $0.delivered } == [image.id])
+    await undo.unwind()
+    let state = sink.state.withLock { $0 }
+    // Also the one whose answer was an error: it may have been made all the same.
+    #expect(state.deleted.count == 2 && !state.deleted.contains(image.id))
+  }
+
+  @Test(arguments: [0, 1, 3])
+  func `after so many retries it is given up, and every record deleted`(_ retries: Int) async throws {
+    let sink = FlakySink(Array(repeating: .init(), count: 9))
+    await #expect(throws: FlakySink.Failure.self) {
+      _ = try await Self.send(over: sink, retries: retries)
+    }
+    let state = sink.state.withLock { $0 }
+    #expect(state.reserved.count == retries + 1)
+    #expect(Set(state.deleted) == Set(state.reserved))
+  }
+
+  @Test func `what will fail again is not tried again`() async throws {
+    let sink = FlakySink([.init(passes: false)])
+    await #expect(throws: FlakySink.Failure.self) {
+      _ = try await Self.send(over: sink, retries: 4)
+    }
+    #expect(sink.state.withLock { $0.reserved.count } == 1)
+  }
+
+  @Test func `pauses double up to a minute`() {
+    let patience = ImageUpload.Patience(retries: 99)
+    let pauses = [1, 2, 3, 5, 6, 7, 60].map { patience.pause(before: $0).components.seconds }
+    #expect(pauses == [2, 4, 8, 32, 60, 60, 60])
+  }
+}
