@@ -43,7 +43,8 @@ struct TransferMeter {
 
     init(for bytes: Int64) {
       (name, size) =
-        bytes >= 10_000_000_000 ? ("GB", 1_000_000_000)
+        bytes >= 10_000_000_000
+        ? ("GB", 1_000_000_000)
         : bytes >= 1_000_000 ? ("MB", 1_000_000) : ("kB", 1000)
     }
 

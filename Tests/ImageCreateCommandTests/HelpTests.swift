@@ -12,7 +12,8 @@ import Testing
     "--metadata <key=value>", "--show", "--poll", "--connect <uri>", "--live", "--cold",
     "--mechanism <mechanism>", "--quiesce <quiesce>", "--disk <target>", "--disk-format <format>",
     "--min-ram <MiB>", "--to <to>", "--image-dir <folder>", "--output <file>",
-    "--stream", "--spool", "--compress", "--retries <count>", "--spool-dir <folder>", "--dry-run", "-v, --verbose", "--log-file <file>",
+    "--stream", "--spool", "--compress", "--retries <count>", "--spool-dir <folder>", "--dry-run",
+    "-v, --verbose", "--log-file <file>",
     "--version",
     "-h, --help", "<server>", "<name>",
   ])

@@ -18,7 +18,9 @@ import Testing
   static let rates: [(Int64, Int64, Duration, String)] = [
     (100_000_000, 541_000_000, .milliseconds(400), ", 100 of 541 MB"),
     (128_000_000, 541_000_000, .seconds(1), ", 128 of 541 MB, 128 MB/s, 4 s left"),
-    (20_000_000_000, 1_000_000_000_000, .seconds(200), ", 20 of 1000 GB, 100 MB/s, 2 h 44 min left"),
+    (
+      20_000_000_000, 1_000_000_000_000, .seconds(200), ", 20 of 1000 GB, 100 MB/s, 2 h 44 min left"
+    ),
     (1000, 100_000, .seconds(10), ", 1 of 100 kB, 0 kB/s, 17 min left"),
     (5_000_000, 5_000_000, .seconds(1), ", 5 of 5 MB, 5 MB/s, 0 s left"),
   ]
@@ -33,7 +35,9 @@ import Testing
     #expect(meter.text(Self.report(done, of: total), at: begin + passed) == text)
   }
 
-  @Test(arguments: [(Snapshot.Progress.Phase.uploading, 10), (.snapshot, 200)] as [(Snapshot.Progress.Phase, Int64)])
+  @Test(
+    arguments: [(Snapshot.Progress.Phase.uploading, 10), (.snapshot, 200)]
+      as [(Snapshot.Progress.Phase, Int64)])
   func `another phase, and an upload that begins again, are measured anew`(
     _ phase: Snapshot.Progress.Phase, _ done: Int64
   ) {

@@ -23,7 +23,8 @@ extension IntegrationTests {
       }
     }
 
-    @Test("Every mechanism, delivery and format gives an image equal to the disk", arguments: Way.all)
+    @Test(
+      "Every mechanism, delivery and format gives an image equal to the disk", arguments: Way.all)
     func equal(_ way: Way) async throws {
       try Lab.require()
       let server = try await Guests.prepare(

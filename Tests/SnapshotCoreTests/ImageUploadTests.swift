@@ -115,7 +115,8 @@ import Testing
   }
 
   @Test(arguments: [0, 1, 3])
-  func `after so many retries it is given up, and every record deleted`(_ retries: Int) async throws {
+  func `after so many retries it is given up, and every record deleted`(_ retries: Int) async throws
+  {
     let sink = FlakySink(Array(repeating: .init(), count: 9))
     await #expect(throws: FlakySink.Failure.self) {
       _ = try await Self.send(over: sink, retries: retries)

@@ -49,7 +49,8 @@ struct QemuNbd: Sendable {
         ], about: source.label, complaints: complaints)
     } catch let error where error.code == .programFailed && error.cause is ProgramExit {
       throw SnapshotError(
-        .unreadableDisk, "\(source.label) could not be offered for reading: \(error.cause ?? error)",
+        .unreadableDisk,
+        "\(source.label) could not be offered for reading: \(error.cause ?? error)",
         remedy: "Check that the file is there and that no other program has it open for writing",
         cause: error)
     }

@@ -56,7 +56,7 @@ public enum Decision {
         throw SnapshotError(
           .noDisk, "\(facts.label) has no disk '\(wanted)' that could be taken",
           remedy: disks.isEmpty
-            ? "Look with `virsh domblklist \(facts.domain.name)`"
+            ? "Look with `virsh domblklist \(facts.domain.name.shellWord)`"
             : "Name one of these with --disk: \(disks.map(\.target).joined(separator: ", "))")
       }
       return (disk, "asked for with --disk" + others(disk))
@@ -71,7 +71,8 @@ public enum Decision {
     guard let disk = writable.first else {
       throw SnapshotError(
         .noDisk, "\(facts.label) has no disk that could be taken",
-        remedy: "Look with `virsh domblklist \(facts.domain.name)`: CD-ROMs, floppies, drives "
+        remedy:
+          "Look with `virsh domblklist \(facts.domain.name.shellWord)`: CD-ROMs, floppies, drives "
           + "without media and read-only disks do not count")
     }
     return (disk, "the first disk" + others(disk))
@@ -81,12 +82,14 @@ public enum Decision {
     if facts.job != nil {
       throw SnapshotError(
         .serverBusy, "\(facts.label) has a job under way (a save, a migration or a backup)",
-        remedy: "See `virsh domjobinfo \(facts.domain.name)`; wait for its end and try again")
+        remedy:
+          "See `virsh domjobinfo \(facts.domain.name.shellWord)`; wait for its end and try again")
     }
     if case .active? = facts.disks[disk.target]?.blockJob {
       throw SnapshotError(
         .serverBusy, "disk '\(disk.target)' of \(facts.label) has a block job under way",
-        remedy: "See `virsh blockjob \(facts.domain.name) \(disk.target) --info`; wait for its end "
+        remedy:
+          "See `virsh blockjob \(facts.domain.name.shellWord) \(disk.target.shellWord) --info`; wait for its end "
           + "and try again")
     }
   }
@@ -123,7 +126,18 @@ public enum Decision {
     throw SnapshotError(
       .notPossible, "\(wish) of \(facts.label) is not possible: \(passed.joined(separator: "; "))",
       remedy: request.mode == .automatic
-        ? "Shut the server down and try again" : "Try without --\(request.mode)")
+        ? wayOut(facts, disk) : "Try without --\(request.mode)")
+  }
+
+  /// What helps where nothing is possible.
+  private static func wayOut(_ facts: Facts, _ disk: DiskDescription) -> String {
+    if disk.encryption != nil { return "Take another disk with --disk" }
+    switch facts.state {
+    case .running, .blocked, .paused, .crashed: return "Shut the server down and try again"
+    case .shutOff: return "Start the server and try again, or take another disk with --disk"
+    case .suspended, .shuttingDown, .noState:
+      return "Try again when the server runs or is shut off"
+    }
   }
 
   private static func chooseQuiesce(

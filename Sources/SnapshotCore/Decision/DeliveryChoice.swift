@@ -38,7 +38,8 @@ struct DeliveryChoice {
 
   func downtime(_ delivery: Plan.Delivery) -> (Plan.Downtime, String) {
     switch mechanism {
-    case .backup: return (.none, "the guest goes on while its disk is read as it was at the beginning")
+    case .backup:
+      return (.none, "the guest goes on while its disk is read as it was at the beginning")
     case .copy, .rebase: return (.none, "the guest goes on while its disk is mirrored")
     case .offline: return (.none, "nothing runs and nothing is started")
     case .managedSave: break

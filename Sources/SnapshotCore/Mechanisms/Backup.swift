@@ -37,7 +37,8 @@ struct Backup {
       throw SnapshotError(
         .serverBusy, "another job has begun on \(context.facts.label)",
         remedy:
-          "See `virsh domjobinfo \(context.facts.domain.name)`; wait for its end and try again")
+          "See `virsh domjobinfo \(context.facts.domain.name.shellWord)`; wait for its end and try again"
+      )
     }
   }
 

@@ -39,7 +39,10 @@ struct DiskFile: Sendable, Equatable {
     case .layers(let layers):
       let prefixes = sequence(first: "") { $0 + "backing." }
       let options = zip(prefixes, layers).flatMap { prefix, layer in
-        ["\(prefix)driver=\(layer.format)", "\(prefix)file.filename=\(layer.path.escapedForOption)"]
+        [
+          "\(prefix)driver=\(layer.format)",
+          "\(prefix)file.filename=\(layer.path.escapedForOption)",
+        ]
       }
       return (options + (isShared ? ["force-share=on"] : [])).joined(separator: ",")
     case .export(let export):

@@ -34,7 +34,8 @@ struct ManagedSave {
       return true
     } catch let error where error.code != .cancelled {
       context.log.warning(
-        "the server stays down until its disk is read: \(path) could not be cloned: \(error.reason)")
+        "the server stays down until its disk is read: \(path) could not be cloned: \(error.reason)"
+      )
       return false
     }
   }
@@ -55,7 +56,8 @@ struct ManagedSave {
       throw SnapshotError(
         .libvirtFailed,
         "server '\(domain.name)' was saved but is not shut off with its saved memory",
-        remedy: "Someone else may have started it: look with `virsh dominfo '\(domain.name)'`")
+        remedy:
+          "Someone else may have started it: look with `virsh dominfo \(domain.name.shellWord)`")
     }
   }
 

@@ -42,7 +42,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
   ///   - server: the domain's name.
   ///   - uri: the connection's URI.
   public func command(server: String, uri: String) -> String {
-    let virsh = "virsh -c \(uri.allSatisfy(\.isPlainInURI) ? uri : uri.quotedForShell)"
+    let virsh = "virsh -c \(uri.shellWord)"
     let server = server.quotedForShell
     switch self {
     case .deleteImage(let id): return "openstack image delete \(id.uuidString.lowercased())"
@@ -76,11 +76,13 @@ public enum UndoAction: Sendable, Equatable, Codable {
 extension String {
   /// The text as one word of a POSIX shell: between apostrophes, each of its own written `'\''`.
   var quotedForShell: String { "'" + replacing("'", with: "'\\''") + "'" }
+
+  /// The same, but as it is where a shell takes it so: ordinary names and URIs stay readable.
+  var shellWord: String { !isEmpty && allSatisfy(\.isPlainInShell) ? self : quotedForShell }
 }
 
 extension Character {
-  /// Whether a shell takes it as it is, so that an ordinary URI stays readable.
-  fileprivate var isPlainInURI: Bool {
+  fileprivate var isPlainInShell: Bool {
     isASCII && (isLetter || isNumber || ":/+@.-_".contains(self))
   }
 }

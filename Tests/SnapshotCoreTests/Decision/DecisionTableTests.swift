@@ -69,7 +69,6 @@ import Testing
       }
       #expect(error.code == .notPossible)
       #expect(error.reason.hasPrefix("a snapshot of server 'fed18' is not possible: not "))
-      #expect(error.remedy == "Shut the server down and try again")
       return
     }
     let plan = try Decision.plan(situation.facts, Request())
@@ -123,6 +122,20 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      (.shuttingDown, "Try again when the server runs or is shut off"),
+      (.transientDisk, "Shut the server down and try again"),
+      (.shutOffRBD, "Start the server and try again, or take another disk with --disk"),
+      (.encrypted, "Take another disk with --disk"),
+    ] as [(Situation, String)])
+  func `a refusal says what helps`(_ situation: Situation, _ remedy: String) throws {
+    let error = try #require(throws: SnapshotError.self) {
+      try Decision.plan(situation.facts, Request())
+    }
+    #expect(error.remedy == remedy)
+  }
+
   @Test func `every mechanism has its place in the order of preference`() {
     #expect(Set(Mechanism.preference) == Set(Mechanism.allCases))
     #expect(Mechanism.preference.count == Mechanism.allCases.count)
@@ -133,7 +146,7 @@ import Testing
 
   static let downtimes: [(Situation, Request, Plan.Downtime, String)] = [
     (
-      .running, Request(), .none, 
+      .running, Request(), .none,
       "the guest goes on while its disk is read as it was at the beginning"
     ),
     (.libvirt71, Request(), .none, "the guest goes on while its disk is mirrored"),
@@ -203,7 +216,8 @@ import Testing
     (Request(format: ImageFormat(name: "vdi"), delivery: .stream), "vdi can't be streamed"),
     (Request(delivery: .stream, compresses: true), "a compressed image can't be streamed"),
   ])
-  func `what can't be streamed is refused with --stream`(_ request: Request, reason: String) throws {
+  func `what can't be streamed is refused with --stream`(_ request: Request, reason: String) throws
+  {
     let error = try #require(throws: SnapshotError.self) {
       try Decision.plan(Situation.running.facts, request)
     }

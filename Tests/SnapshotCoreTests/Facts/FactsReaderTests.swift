@@ -61,7 +61,9 @@ import Testing
     let path = folder.path + "/disk.raw"
     #expect(FileManager.default.createFile(atPath: path, contents: Data(count: 1 << 20)))
     let server = try await TestDriver.server(devices: disk(path, format: "raw"))
-    #expect(try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"]?.blockJob == .unsupported)
+    #expect(
+      try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"]?.blockJob
+        == .unsupported)
   }
 
   @Test func `a disk that is not there is named`() async throws {
@@ -80,7 +82,8 @@ import Testing
     let base = ImageLayer(path: "/etc/passwd", format: "raw", virtualSize: 0, allocatedSize: 0)
     try await QemuImg().create(path, size: 1 << 20, over: base, clusterSize: nil)
     let server = try await TestDriver.server(devices: disk(path, format: "raw"))
-    let vda = try #require(try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"])
+    let vda = try #require(
+      try await FactsReader(spoolFolder: "/nowhere/spool").read(server).disks["vda"])
     #expect(vda.chain.map(\.path) == [path])
     #expect(vda.virtualSize != 1 << 20)
   }

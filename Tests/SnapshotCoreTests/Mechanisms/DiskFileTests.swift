@@ -50,7 +50,9 @@ import Testing
     #expect(try Data(contentsOf: URL(filePath: flat)).prefix(expected.count) == expected)
 
     let streamed = folder.file("streamed")
-    try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { export in
+    try await QemuNbd().serve(
+      source, in: try Self.workspace(folder), cancellation: NBDCancellation()
+    ) { export in
       let disk = try await BlockingWork.run {
         try EncodedDisk(.raw) { () throws(SnapshotError) in try NBDDiskSource(export) }
       }
@@ -69,7 +71,9 @@ import Testing
     let missing = folder.file("missing.qcow2")
     let source = DiskFile(place: .layers([.init(path: missing, format: "qcow2")]))
     let error = try await #require(throws: SnapshotError.self) {
-      try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { _ in
+      try await QemuNbd().serve(
+        source, in: try Self.workspace(folder), cancellation: NBDCancellation()
+      ) { _ in
         Issue.record("a file that is not there was served")
       }
     }
@@ -83,7 +87,9 @@ import Testing
     try Data(count: 1 << 20).write(to: URL(filePath: disk))
     let source = DiskFile(place: .layers([.init(path: disk, format: "raw")]))
     await #expect(throws: CancellationError.self) {
-      try await QemuNbd().serve(source, in: try Self.workspace(folder), cancellation: NBDCancellation()) { _ in
+      try await QemuNbd().serve(
+        source, in: try Self.workspace(folder), cancellation: NBDCancellation()
+      ) { _ in
         throw CancellationError()
       }
     }
