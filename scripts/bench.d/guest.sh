@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # The bench's guests: lab guests of the wanted size, the state each way needs, and their records.
 
-# The ext4 partition with the records begins here on every lab disk.
-RECORDS_OFFSET=34603008
 SPOOL=/var/lib/image-create/spool
 
 virsh_() { timeout -k 5 120 virsh -q -c qemu:///system "$@"; }
@@ -104,17 +102,23 @@ pull_end() { # NAME
 
 # The guest's records, from its disk: while it is paused, nothing is half written.
 read_records() { # NAME
-  local part=$FOLDER/$1.part
+  local part=$FOLDER/$1.part disk start sectors
+  disk=$(guest_disk "$1")
   guest_run "$1"
   guest_pause "$1"
-  qemu-img convert -U -O raw --image-opts \
-    "driver=raw,offset=$RECORDS_OFFSET,file.driver=qcow2,file.file.filename=$(guest_disk "$1")" "$part"
+  # Start and length of partition 2, as the MBR has them.
+  qemu-img dd -U -f qcow2 -O raw bs=512 count=1 if="$disk" of="$FOLDER/mbr"
+  read -r start sectors < <(od -An -t u4 -j 470 -N 8 "$FOLDER/mbr")
+  qemu-img convert -U -O raw --image-opts "driver=raw,offset=$((start * 512)),size=$((sectors * 512)),\
+file.driver=qcow2,file.file.filename=$disk" "$part"
   # What only the journal has yet, such as the file's length.
   e2fsck -fp "$part" >"$FOLDER/e2fsck.log" 2>&1 || (($? == 1)) ||
     die "the file system of $1 is broken: $(cat "$FOLDER/e2fsck.log")"
+  # The older ones lie in records.1, which is not there yet in a short bench.
+  touch "$FOLDER/older"
   debugfs -R "dump /records.1 $FOLDER/older" "$part" 2>/dev/null
   debugfs -R "dump /records $FOLDER/newer" "$part" 2>/dev/null
   [[ -s $FOLDER/newer ]] || die "$1 has no records on its disk"
-  cat "$FOLDER/older" "$FOLDER/newer" 2>/dev/null >"$FOLDER/$1.records" || mv "$FOLDER/newer" "$FOLDER/$1.records"
-  rm -f "$part" "$FOLDER/older" "$FOLDER/newer"
+  cat "$FOLDER/older" "$FOLDER/newer" >"$FOLDER/$1.records"
+  rm -f "$part" "$FOLDER/mbr" "$FOLDER/older" "$FOLDER/newer"
 }

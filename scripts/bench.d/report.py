@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Makes a table of the results.
 
-    report.py --table TABLE --results FILE --events FILE [--records GUEST=FILE]...
+    report.py --table TABLE --results FILE --events FILE [--records FILE] [--sink-speed MB/s]
 
 The results have a JSON object a line, as scripts/bench writes them; the events are what `virsh
-event --timestamp` printed; the records are those that a guest wrote on its disk.
+event --timestamp` printed; the records are those that the guest of the table glance wrote on its disk.
 """
 
 import argparse
@@ -146,12 +146,13 @@ def glance(series):
         idle = way == "idle"
         rows.append([
             NAMES[way], one.time(), "-" if idle else amount(one.seconds / limit, 2),
+            "-" if idle else size(one.median("bytes")),
             "-" if idle else one.memory(), "-" if idle else size(one.median("disk_bytes")),
             one.text("stall_ms"), one.text("not_running_ms"), one.text("frozen_ms")])
     image = series["live"].median("bytes")
     print(f"\n## Into Glance: an image of {size(image)}\n")
-    print(table(["way", "seconds", "to the limit", "peak memory of the largest process",
-                 "peak on disk", "longest guest stall, ms", "guest not running, ms",
+    print(table(["way", "seconds", "to the limit", "image",
+                 "peak memory of the largest process", "peak on disk", "longest guest stall, ms", "guest not running, ms",
                  "file systems frozen, ms"], rows))
     print("""
 On disk: regular files in the way's folders, with the memory that libvirt saves; not Glance's store.
@@ -160,7 +161,7 @@ guest's clock, which stands still while the guest does not run, so that time is 
 from libvirt's events. Frozen: from the call that freezes to the answer of the thaw.""")
 
 
-def sink(series):
+def sink(series, speed):
     hashing = next(way for way in series if way in ("openssl", "sha512sum"))
     # Round by round, then the median, so that a slow moment of the machine counts for both.
     sums = [a + b for a, b in zip(series["nbdcopy"].values("seconds"), series[hashing].values("seconds"))]
@@ -175,6 +176,8 @@ def sink(series):
     print(f"\n## Where the sink is not the limit: an image of {size(image)}\n")
     print(table(["way", "seconds", "MB/s of the image", "to the limit",
                  "peak memory of the largest process"], rows))
+    print(f"\nThe sink takes {speed} MB/s from `curl -T`. The limit is read and hashed one after the other, "
+          "which\nimage-create does at once.")
 
 
 def sparse(series):
@@ -195,26 +198,28 @@ def main():
     parser.add_argument("--table", required=True, choices=("glance", "sink", "sparse"))
     parser.add_argument("--results", required=True)
     parser.add_argument("--events", required=True)
-    parser.add_argument("--records", action="append", default=[])
+    parser.add_argument("--records")
+    parser.add_argument("--sink-speed")
     options = parser.parse_args()
     events = Events(options.events)
-    records = {}
-    for option in options.records:
-        guest, _, path = option.partition("=")
-        records[guest] = Records(path)
+    records = Records(options.records) if options.records else None
     series = {}
     with open(options.results, encoding="utf-8") as file:
         for result in map(json.loads, file):
             if result["table"] != options.table or result["round"] == 0:
                 continue
-            if result["state"] == "running":
-                guest = result["guest"]
-                result["stall_ms"] = records[guest].longest_gap(result["first"], result["last"] + BEHIND)
-                result["not_running_ms"] = events.not_running(guest, result["start"], result["end"])
+            if result["state"] == "running" and records:
+                result["stall_ms"] = records.longest_gap(result["first"], result["last"] + BEHIND)
+                result["not_running_ms"] = events.not_running(result["guest"], result["start"], result["end"])
             key = (result["way"], result["guest"]) if options.table == "sparse" else result["way"]
             series.setdefault(key, []).append(result)
-    {"glance": glance, "sink": sink, "sparse": sparse}[options.table](
-        {key: Series(results) for key, results in series.items()})
+    if not series:
+        raise ValueError("there are no counted results")
+    series = {key: Series(results) for key, results in series.items()}
+    if options.table == "sink":
+        sink(series, options.sink_speed)
+    else:
+        {"glance": glance, "sparse": sparse}[options.table](series)
 
 
 if __name__ == "__main__":
