@@ -1,8 +1,6 @@
 # shellcheck shell=bash
 # The bench's guests: lab guests of the wanted size, the state each way needs, and their records.
 
-SPOOL=/var/lib/image-create/spool
-
 virsh_() { timeout -k 5 120 virsh -q -c qemu:///system "$@"; }
 lab() { "$SCRIPTS/lab" "$@"; }
 guest_disk() { echo "$LAB_GUEST_DIR/$1.qcow2"; }
@@ -59,17 +57,11 @@ guest_off() { # NAME
   die "$1 does not shut down within 60 s"
 }
 
-# A spool folder that is not empty would be counted as the way's.
-spool_empty() { # WHEN
-  local left
-  left=$(ls -A "$SPOOL" 2>/dev/null || true)
-  [[ -z $left ]] || die "$SPOOL is not empty $1: $left"
-}
-
 # A way has to leave the guest as it was.
 guest_unchanged() { # WAY NAME STATE
-  local state job
-  spool_empty "after $1"
+  local state job left
+  left=$(ls -A "$FOLDER/spool" 2>/dev/null || true)
+  [[ -z $left ]] || die "$1 left something in its spool folder: $left"
   state=$(virsh_ domstate "$2")
   [[ $state == "$3" ]] || die "$1 left $2 $state, not $3"
   [[ $state == "shut off" ]] && return

@@ -7,7 +7,6 @@ measured() { # TABLE WAY GUEST ROUND ...
   local table=$1 way=$2 guest=$3 round=$4 first=null last=null state
   shift 4
   state=$(virsh_ domstate "$guest")
-  spool_empty "before $way"
   sync # of what went before
   [[ $state != running ]] || first=$(lab guest record "$guest")
   GUEST=$guest DISK=$(guest_disk "$guest") "$PYTHON" "$BENCH_D/measure.py" --log "$FOLDER/log" "$@" \
@@ -50,7 +49,7 @@ table_glance() { # GUEST
       compare=$(guest_disk "$guest")
       options=(--watch "$FOLDER/$way")
       case $way in
-        live | cold | offline) options=(--watch "$SPOOL" --watch "$saved") ;;
+        live | cold | offline) options=(--watch "$FOLDER/spool" --watch "$saved") ;;
         by-hand) mkdir "$FOLDER/by-hand" ;;
         virtnbdbackup)
           install -d -m 0711 "$FOLDER/virtnbdbackup"

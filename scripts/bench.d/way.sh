@@ -3,9 +3,12 @@
 # shellcheck disable=SC2154 # the variables come from scripts/bench
 set -euo pipefail
 
+# A spool folder of our own, so that only this run's files are counted.
+own_spool=(--spool-dir "$FOLDER/spool")
+
 case $1 in
-  live | offline) exec "$PROGRAM" "$GUEST" "$IMAGE" ;;
-  cold) exec "$PROGRAM" --cold "$GUEST" "$IMAGE" ;;
+  live | offline) exec "$PROGRAM" "${own_spool[@]}" "$GUEST" "$IMAGE" ;;
+  cold) exec "$PROGRAM" "${own_spool[@]}" --cold "$GUEST" "$IMAGE" ;;
   by-hand)
     qemu-img convert -U -f qcow2 -O qcow2 "$DISK" "$FOLDER/by-hand/disk.qcow2"
     "$OPENSTACK" image create --disk-format qcow2 --container-format bare \
@@ -29,10 +32,10 @@ case $1 in
   idle) exec sleep "$IDLE_SECONDS" ;;
   sink)
     export OS_AUTH_URL=$SINK_URL/v3
-    exec "$PROGRAM" "$GUEST" "$IMAGE"
+    exec "$PROGRAM" "${own_spool[@]}" "$GUEST" "$IMAGE"
     ;;
-  folder) exec "$PROGRAM" --to folder --image-dir "$FOLDER/images" "$GUEST" "$IMAGE" ;;
-  file) exec "$PROGRAM" --output "$FOLDER/output.qcow2" "$GUEST" "$IMAGE" ;;
+  folder) exec "$PROGRAM" "${own_spool[@]}" --to folder --image-dir "$FOLDER/images" "$GUEST" "$IMAGE" ;;
+  file) exec "$PROGRAM" "${own_spool[@]}" --output "$FOLDER/output.qcow2" "$GUEST" "$IMAGE" ;;
   nbdcopy) exec nbdcopy "nbd+unix:///vda?socket=$FOLDER/pull/socket" null: ;;
   openssl) exec openssl dgst -sha512 "$FOLDER/finished.qcow2" ;;
   sha512sum) exec sha512sum "$FOLDER/finished.qcow2" ;;
