@@ -93,11 +93,10 @@ def amount(value, digits):
 
 
 def spread(values, digits):
-    """Median and, where there are more than one, the range."""
+    """The median and, where they differ, the least and the most."""
+    least, most = amount(min(values), digits), amount(max(values), digits)
     text = amount(statistics.median(values), digits)
-    if len(values) > 1:
-        text += f" ({amount(min(values), digits)}–{amount(max(values), digits)})"
-    return text
+    return text if least == most else f"{text} ({least}–{most})"
 
 
 def size(count):
