@@ -22,9 +22,8 @@ size_of() {
 
 guest_up() { # NAME DISK-MIB FILL-MIB
   local need free
-  # The disk, its finished image, and a backup, a restored disk and Glance's copy at once; while
-  # the disk is built, three copies.
-  need=$((6 * ($3 + 200)))
+  # The disk, its finished image, and a backup, a restored disk and Glance's copy at once.
+  need=$((5 * ($3 + 400)))
   free=$(($(df --output=avail -BM "$FOLDER" | tail -n 1 | tr -d ' M')))
   ((free > need)) || die "$1 needs $need MiB in /var/tmp and /var/lib, and $free are free"
   lab guest remove "$1" >/dev/null # of a bench that was killed

@@ -103,6 +103,8 @@ def size(count):
     """Bytes; zero is nothing but zero."""
     if count == 0:
         return "0"
+    if count < 1e6:
+        return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"
 
 
