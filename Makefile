@@ -40,7 +40,7 @@ lab-up: ## Start the lab: libvirt, guest fed18, Keystone, Glance
 lab-down: ## Stop the lab and leave nothing
 	scripts/lab down
 
-bench: ## Time it against the ways an operator has without it (lab-up first)
+bench: ## Time it against the ways an operator has without it (lab-up first; scripts/bench --help)
 	scripts/bench
 
 install: release ## Install the program to $(PREFIX)/bin

@@ -72,6 +72,8 @@ build_base() { # PATH
   local base=$1 work kernel boot_mb=32 records_mb
   kernel=$(newest_kernel)
   records_mb=$((LAB_DISK_MB - boot_mb - 1))
+  # A disk much larger than its data is a hole behind the partition: ext4's tables would not be.
+  ((records_mb <= LAB_FILL_MB + LAB_FILL_MB / 16 + 512)) || records_mb=$((LAB_FILL_MB + LAB_FILL_MB / 16 + 512))
   # ext4's own tables, and the writer's two files of 40 MiB
   ((records_mb >= LAB_FILL_MB + 120)) ||
     die "LAB_DISK_MB=$LAB_DISK_MB is too small for LAB_FILL_MB=$LAB_FILL_MB: at least $((LAB_FILL_MB + 153))"
@@ -92,6 +94,7 @@ build_base() { # PATH
   truncate -s "${records_mb}M" "$work/p2"
   mke2fs -q -t ext4 -L records -m 0 -E lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 \
     -d "$work/data" "$work/p2"
+  rm -r "$work/data" # or a large one would be here three times
 
   truncate -s "${LAB_DISK_MB}M" "$work/disk"
   printf '2048,%sM,0xc,*\n%s,%sM,L\n' "$boot_mb" "$((2048 + boot_mb * 2048))" "$records_mb" |
@@ -100,6 +103,7 @@ build_base() { # PATH
     of="$work/disk" bs=440 count=1 conv=notrunc status=none
   dd if="$work/p1" of="$work/disk" bs=1M seek=1 conv=notrunc,sparse status=none
   dd if="$work/p2" of="$work/disk" bs=1M seek=$((1 + boot_mb)) conv=notrunc,sparse status=none
+  rm "$work/p2"
   qemu-img convert -f raw -O qcow2 "$work/disk" "$work/base"
   chmod 0644 "$work/base"
   mv "$work/base" "$base" # only a whole base ever has its name
