@@ -33,6 +33,9 @@ final class Session: Sendable {
 
   func run() async throws {
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
+    // The image service is asked while the server is looked at: neither touches anything.
+    let access = options.dryRun ? nil : Task { try await target.store.checkAccess() }
+    defer { access?.cancel() }
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server, on: connection)
     let place = Places(environment: environment).workspace(spoolDir: options.spoolDir)
@@ -45,8 +48,8 @@ final class Session: Sendable {
       Terminal.output(PlanReport.text(facts, plan, target: target, image: options.name))
       return
     }
-    let image = try await checkedImage(facts, plan, store: target.store)
-    let sink = StoreSink(store: target.store, image: image, minRAM: options.minRam)
+    var image = try description(facts, plan, store: target.store)
+    let sink = StoreSink(store: target.store, minRAM: options.minRam)
     let undo = UndoStack(
       perform: UndoPerformer(domain: domain) { try await sink.discard($0) }.perform)
     let progress = ProgressPrinter(isOn: options.poll, isTerminal: Terminal.isOutputTerminal)
@@ -54,10 +57,19 @@ final class Session: Sendable {
       domain: domain, facts: facts, plan: plan, sink: sink, place: place,
       retries: options.retries, undo: undo, log: log, progress: { progress.report($0) })
     try await snapshot.checkSpool()
+    let requester = try await withTaskCancellationHandler {
+      try await access?.value
+    } onCancel: {
+      access?.cancel()
+    }
+    if let requester {
+      image.properties["user_id"] = image.properties["user_id"] ?? requester.userID
+      image.properties["owner_id"] = image.properties["owner_id"] ?? requester.projectID
+    }
     try Task.checkCancellation()
     running.withLock { $0 = Running(undo: undo, server: domain.name, uri: connection.uri) }
     try await finish(snapshot, image: image, undo: undo, progress: progress, facts: facts)
-    if let notice = target.notice { Terminal.error(notice(image)) }
+    if let notice = target.notice, let record = sink.finished { Terminal.error(notice(record.id)) }
     if options.show, let record = sink.finished {
       Terminal.output(PropertyTable.text(record.rows))
     }
@@ -110,23 +122,19 @@ final class Session: Sendable {
     }
   }
 
-  /// Asks the image service who we are and whether it would take this image.
-  private func checkedImage(_ facts: Facts, _ plan: Plan, store: any ImageStore) async throws
+  /// What the image will be, within the image service's rules.
+  private func description(_ facts: Facts, _ plan: Plan, store: any ImageStore) throws
     -> ImageDescription
   {
     var properties = ServerProperties.of(facts, disk: plan.disk)
     // Nova cuts what it inherits; what the user typed is refused instead when it is too long.
     properties = properties.mapValues { String($0.prefix(255)) }
     let metadata = options.metadata.map { ($0.key, $0.value) }
-    var image = ImageDescription(
+    let image = ImageDescription(
       id: UUID(), name: options.name, diskFormat: plan.format.name,
       minDisk: ServerProperties.minDisk(virtualSize: plan.virtualSize),
       properties: properties.merging(metadata) { _, typed in typed })
     try store.validate(NewImage(image, minRAM: options.minRam))
-    if let requester = try await store.checkAccess() {
-      image.properties["user_id"] = image.properties["user_id"] ?? requester.userID
-      image.properties["owner_id"] = image.properties["owner_id"] ?? requester.projectID
-    }
     return image
   }
 }

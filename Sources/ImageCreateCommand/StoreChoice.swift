@@ -13,7 +13,7 @@ struct StoreChoice {
   struct Target: Sendable {
     let store: any ImageStore
     let because: String
-    var notice: (@Sendable (ImageDescription) -> String)?
+    var notice: (@Sendable (UUID) -> String)?
   }
 
   func choose() throws(ImageServiceError) -> Target {
@@ -27,8 +27,8 @@ struct StoreChoice {
     if openStack.isConfigured { return try glance(openStack, because: "OS_* variables are set") }
     var target = try folder(because: "no OS_* variables are set")
     guard let store = target.store as? FolderStore else { return target }
-    target.notice = { image in
-      let path = "\(store.directory)/\(image.id.uuidString.lowercased())"
+    target.notice = { id in
+      let path = "\(store.directory)/\(id.uuidString.lowercased())"
       return "image-create: no image service is configured (no OS_* variables), so the image is in "
         + "\(path); to upload instead, source your openrc file (--to folder silences this)"
     }

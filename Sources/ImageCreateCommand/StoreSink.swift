@@ -9,7 +9,7 @@ final class StoreSink: ImageSink {
   private let minRAM: Int
   private let record = Mutex<ImageRecord?>(nil)
 
-  init(store: any ImageStore, image: ImageDescription, minRAM: Int) {
+  init(store: any ImageStore, minRAM: Int) {
     self.store = store
     self.minRAM = minRAM
   }

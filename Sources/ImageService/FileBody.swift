@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 
 /// The bytes of a file on the local disk.
 public struct FileBody: ImageBody {
@@ -12,6 +13,12 @@ public struct FileBody: ImageBody {
   public var byteCount: Int64? {
     let target = URL(filePath: path).resolvingSymlinksInPath().path(percentEncoded: false)
     return try? LocalPath.fileSize(target)
+  }
+
+  /// What the file takes on its file system now, which is less than its length where it has holes.
+  public var dataByteCount: Int64? {
+    guard let stat = try? FilePath(path).stat() else { return byteCount }
+    return Int64(stat.blocksAllocated) * 512
   }
 
   /// Opens the file.

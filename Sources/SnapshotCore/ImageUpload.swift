@@ -22,8 +22,8 @@ struct ImageUpload: Sendable {
   private let undo: UndoStack
   private let patience: Patience
   private let log: Logger
-  /// The undo of the record, while there is one without data.
-  private var record: UndoStack.Mark?
+  /// The undo of the first record, and of the one that is sent to now.
+  private var records: (first: UndoStack.Mark, current: UndoStack.Mark)?
 
   init(
     _ image: ImageDescription, to sink: any ImageSink, undo: UndoStack, patience: Patience,
@@ -38,7 +38,8 @@ struct ImageUpload: Sendable {
 
   /// Makes the image's record, without data.
   mutating func reserve() async throws {
-    record = undo.push(.deleteImage(id: image.id))
+    let record = undo.push(.deleteImage(id: image.id))
+    records = (record, record)
     // Not cut short by a cancellation: a request given up half-way may still make the image after
     // it was looked for and not found by the undo.
     let (sink, image) = (sink, image)
@@ -46,7 +47,8 @@ struct ImageUpload: Sendable {
     try Task.checkCancellation()
   }
 
-  /// Sends the data until the service has it whole and verified, or has failed too often.
+  /// Sends the data until the service has it whole and verified, or has failed too often. The image
+  /// is still deleted by the undo stack until ``keep()``.
   ///
   /// - Parameter progress: told the bytes sent; starts from 0 again with each attempt.
   mutating func send(_ data: ImageData, progress: @escaping @Sendable (Int64) -> Void) async throws
@@ -56,7 +58,7 @@ struct ImageUpload: Sendable {
       do {
         if failures > 0 { try await replaceRecord() }
         try await sink.deliver(image.id, data, progress: progress)
-        break
+        return
       } catch {
         guard failures < patience.retries, let reason = sink.passingReason(of: error) else {
           throw error
@@ -72,17 +74,22 @@ struct ImageUpload: Sendable {
         progress(0)
       }
     }
-    // The image is whole and verified: trouble with the server is no reason to lose it.
-    if let record { undo.forget(record) }
+  }
+
+  /// Takes the image for good.
+  func keep() {
+    if let records { undo.forget(records.current) }
   }
 
   /// Glance takes no second body for a record whose first one broke off, and holds it in `saving`
   /// for a while: the next attempt is an image of its own.
+  ///
+  /// What is deleted in the end is deleted after the server was put back, which must not wait for
+  /// an image service that is in trouble; nor must a cancellation.
   private mutating func replaceRecord() async throws {
-    let broken = record
+    guard let first = records?.first else { return }
     image.id = UUID()
-    try await reserve()
-    // On failure it stays on the stack, to be deleted at the end.
-    if let broken { try? await undo.undo(broken) }
+    records = (first, undo.push(.deleteImage(id: image.id), below: first))
+    try await sink.reserve(image)
   }
 }

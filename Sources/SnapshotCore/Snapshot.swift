@@ -52,6 +52,8 @@ public struct Snapshot: Sendable {
   /// - Throws: `SnapshotError`, `LibvirtError`, what the sink threw, `CancellationError`.
   public func run(_ image: ImageDescription) async throws {
     enter(.snapshotPending, 0)
+    // Before the guest is touched: it may be down later.
+    let readSize = await dataSize()
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: log)
     try await upload.reserve()
 
@@ -70,40 +72,48 @@ public struct Snapshot: Sendable {
     try Task.checkCancellation()
 
     // The plan counted on a clone: without one the guest is not kept down for a whole upload.
-    let isStreamed = plan.delivery == .stream && (plan.downtime != .untilCloned || source.isOwn)
+    let isStreamed =
+      plan.delivery == .stream
+      && (plan.downtime != .untilCloned || source.isOwn || plan.isDeliveryForced)
     if isStreamed {
-      try await context.lookingAfter {
+      try await context.lookingAfter(source) {
         try await stream(source, in: workspace, over: &upload)
       }
-      try await context.putBack(to: before)
+      // The caller puts the server back: trouble with that is no reason to lose the image.
     } else {
       let file = workspace.path("image.\(plan.format.name)")
-      try await context.lookingAfter { try await convert(source, to: file, in: workspace) }
+      try await context.lookingAfter(source) {
+        try await convert(source, to: file, in: workspace, reading: readSize)
+      }
       try await context.putBack(to: before)
       let size = try await inspect(file)
       try await send(.file(path: file, byteCount: size), over: &upload, from: shares.extracted)
     }
+    upload.keep()
   }
 
   /// Writes the flat image to the spool folder.
-  private func convert(_ source: DiskFile, to path: String, in workspace: Workspace) async throws {
-    var compression: String?
+  ///
+  /// - Parameter size: how many bytes of data there are to read.
+  private func convert(
+    _ source: DiskFile, to path: String, in workspace: Workspace, reading size: UInt64
+  ) async throws {
+    var compression: QemuImg.Compression?
     if plan.compresses {
-      let probe = workspace.path("probe.qcow2")
-      compression = try await qemuImg.compressesWithZstd(probe: probe) ? "zstd" : "zlib"
+      compression = try await qemuImg.compression(probe: workspace.path("probe.qcow2"))
     }
     let (start, share) = (shares.fixed, shares.extracted - shares.fixed)
-    let total = Int64(clamping: try await readSize(source))
+    let total = Int64(clamping: size)
     try await qemuImg.convert(source, to: path, format: plan.format, compression: compression) {
       let bytes = Progress.Bytes(done: Int64(Double(total) * $0), total: total)
       progress(Progress(phase: .snapshot, fraction: start + share * $0, bytes: bytes))
     }
   }
 
-  /// How many bytes of data `qemu-img` will read; of an export it is not asked.
-  private func readSize(_ source: DiskFile) async throws -> UInt64 {
-    guard let path = plan.disk.source.path else { return plan.virtualSize }
-    return try await qemuImg.dataSize(path, format: plan.disk.format)
+  /// How many bytes of data there are, for the progress; of a network disk `qemu-img` is not asked.
+  private func dataSize() async -> UInt64 {
+    guard plan.delivery == .spool, let path = plan.disk.source.path else { return plan.virtualSize }
+    return (try? await qemuImg.dataSize(path, format: plan.disk.format)) ?? plan.virtualSize
   }
 
   /// Makes the image while the open point in time is read, and sends it.

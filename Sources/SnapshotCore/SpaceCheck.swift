@@ -24,7 +24,9 @@ struct SpaceCheck: Sendable {
     guard let path = plan.disk.source.path else { return 0 }
     let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
     let isSpooled = plan.delivery == .spool
-    guard isSpooled || plan.mechanism == .backup else { return pointInTime(top: top, flat: 0) }
+    guard isSpooled || plan.mechanism == .backup || plan.downtime == .untilCloned else {
+      return pointInTime(top: top, flat: 0)
+    }
     let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
     return pointInTime(top: top, flat: flat) + (isSpooled ? flat : 0)
   }
@@ -35,11 +37,12 @@ struct SpaceCheck: Sendable {
   private func pointInTime(top: UInt64, flat: UInt64) -> UInt64 {
     switch plan.mechanism {
     // The scratch file holds at most what the guest overwrites of the disk's data.
-    case .backup: flat
+    case .backup: flat + BackupWatch.reserve
     // The delta holds what the disk's own file holds.
     case .copy, .rebase: max(top, 1 << 20)
-    // The clone takes nothing, until the guest has overwritten everything.
-    case .managedSave: plan.downtime == .untilCloned ? top : 0
+    // The clone takes nothing until the guest has overwritten everything; where it turns out not to
+    // be possible, a flat file takes its place.
+    case .managedSave: plan.downtime == .untilCloned ? max(top, flat) : 0
     case .offline: 0
     }
   }

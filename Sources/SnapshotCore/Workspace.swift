@@ -62,7 +62,11 @@ public struct Workspace: Sendable {
 
   /// The path of a run's folder that does not exist yet. Short, for the sake of sockets in it.
   static func newFolder(in place: Place) -> String {
-    place.spoolFolder + "/" + UUID().uuidString.lowercased().prefix(8)
+    while true {
+      let folder = place.spoolFolder + "/" + UUID().uuidString.lowercased().prefix(8)
+      // Another run's must not be taken for ours, and removed.
+      if !FileManager.default.fileExists(atPath: folder) { return folder }
+    }
   }
 
   /// Makes the run's folder. Nothing else of the run may exist yet.

@@ -77,12 +77,10 @@ import Testing
 
   @Test func `a lost environment is noticed, with the image's place and what to do`() throws {
     let id = try #require(UUID(uuidString: "3A7C9E10-0000-4000-8000-000000000001"))
-    let image = ImageDescription(
-      id: id, name: "snap1", diskFormat: "raw", minDisk: 1, properties: [:])
     let target = try choose([], [:])
     let notice = try #require(target.notice)
     #expect(
-      notice(image)
+      notice(id)
         == "image-create: no image service is configured (no OS_* variables), so the image "
         + "is in \(Self.standard)/3a7c9e10-0000-4000-8000-000000000001; to upload instead, source "
         + "your openrc file (--to folder silences this)")

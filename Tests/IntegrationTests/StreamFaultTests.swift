@@ -117,6 +117,22 @@ extension IntegrationTests {
     }
 
     @Test(
+      "A guest that is started while its raw disk is read gives no image, and goes on",
+      arguments: ["--stream", "--spool"])
+    func startedGuest(_ delivery: String) async throws {
+      let server = try await Guests.prepare(.raw, .shutOff)
+      let images = try await Cloud.imageIDs()
+      let outcome = try await Lab.imageCreate([delivery, server, "fault"], at: 1) { _ in
+        _ = try await Lab.virsh("start", server)
+      }
+      outcome.expect(1, error: "the image would be torn")
+      #expect(try await Lab.virsh("domstate", server) == "running")
+      #expect(try await Cloud.imageIDs() == images)
+      #expect(Lab.names(in: Lab.spoolFolder) == [])
+      try await Lab.lab("guest", "wait", server)
+    }
+
+    @Test(
       "A guest that is stopped while its backup is read gives no image",
       arguments: ["--stream", "--spool"])
     func stoppedGuest(_ delivery: String) async throws {

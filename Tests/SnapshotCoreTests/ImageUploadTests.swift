@@ -18,6 +18,8 @@ import Testing
       var reserved: [UUID] = []
       var delivered: [UUID] = []
       var deleted: [UUID] = []
+      /// How many images were deleted when the server was put back.
+      var deletedBefore: Int?
     }
 
     let name = "a flaky service"
@@ -51,6 +53,8 @@ import Testing
       (error as? Failure)?.passes == true ? "it failed" : nil
     }
 
+    func putBack() { state.withLock { $0.deletedBefore = $0.deleted.count } }
+
     func discard(_ id: UUID) async throws { state.withLock { $0.deleted.append(id) } }
   }
 
@@ -58,7 +62,7 @@ import Testing
     over sink: FlakySink, retries: Int, seen: @escaping @Sendable (Int64) -> Void = { _ in }
   ) async throws -> (UndoStack, ImageDescription) {
     let undo = UndoStack { action in
-      guard case .deleteImage(let id) = action else { return }
+      guard case .deleteImage(let id) = action else { return sink.putBack() }
       try await sink.discard(id)
     }
     let image = ImageDescription(
@@ -68,7 +72,9 @@ import Testing
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: quiet)
     do {
       try await upload.reserve()
+      undo.push(.removeFile(path: "/server"))
       try await upload.send(.file(path: "/x", byteCount: 9), progress: seen)
+      upload.keep()
     } catch {
       await undo.unwind()
       throw error
@@ -81,7 +87,7 @@ import Testing
     let (undo, image) = try await Self.send(over: sink, retries: 4)
     let state = sink.state.withLock { $0 }
     #expect(state.reserved == [image.id] && state.delivered == [image.id] && state.deleted == [])
-    #expect(undo.pending == [])
+    #expect(undo.pending == [.removeFile(path: "/server")])
   }
 
   @Test func `each further attempt is an image of its own, and the broken one is deleted`()
@@ -89,11 +95,19 @@ import Testing
   {
     let sink = FlakySink([.init(), .init()])
     let (undo, image) = try await Self.send(over: sink, retries: 2)
+    await undo.unwind()
     let state = sink.state.withLock { $0 }
     #expect(Set(state.reserved).count == 3)
     #expect(state.delivered == [image.id] && state.reserved.last == image.id)
-    #expect(state.deleted == Array(state.reserved.prefix(2)))
+    #expect(Set(state.deleted) == Set(state.reserved.prefix(2)))
     #expect(undo.pending == [])
+  }
+
+  @Test func `the server is put back before any image is deleted`() async throws {
+    let sink = FlakySink(Array(repeating: .init(), count: 9))
+    await #expect(throws: FlakySink.Failure.self) { _ = try await Self.send(over: sink, retries: 2) }
+    #expect(sink.state.withLock { $0.deletedBefore } == 0)
+    #expect(sink.state.withLock { $0.deleted.count } == 3)
   }
 
   @Test func `progress begins again with the bytes`() async throws {

@@ -36,7 +36,7 @@ struct DiskFailure {
     path: String, written: Int64, needed: Int64?, cause: (any Error)? = nil
   ) -> ImageServiceError {
     let free = freeBytes(near: path).map { "\($0) bytes are free" } ?? "the disk is full"
-    let wanted = needed.map { "needed \($0 - written) more bytes" } ?? "needed more space"
+    let wanted = needed.map { "needed \(max(0, $0 - written)) more bytes" } ?? "needed more space"
     return ImageServiceError(
       .noSpace,
       reason: "\(path) \(wanted) after \(written) bytes, but \(free).",

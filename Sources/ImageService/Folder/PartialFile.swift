@@ -71,7 +71,9 @@ struct PartialFile {
   private func finished(_ file: FileDescriptor, _ receipt: Receipt?, written: Int64)
     throws(ImageServiceError) -> Receipt
   {
-    guard let receipt else { throw unread(nil, written: written) }
+    guard let receipt, receipt.byteCount == written else {
+      throw unread(nil, written: written)
+    }
     do {
       // What ends in a hole has its length only now.
       try file.resize(to: receipt.byteCount)

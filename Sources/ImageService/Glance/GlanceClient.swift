@@ -53,7 +53,9 @@ struct GlanceClient: Sendable {
       var request = HTTPRequest(
         method: "PUT",
         url: try keystone.imageEndpoint(token).appending(path: "images/\(id.path)/file"),
-        headers: ["Content-Type": "application/octet-stream"],
+        // libcurl would ask for a "100 Continue" and wait a second for it, which many a service in
+        // front of Glance never gives. An empty header keeps it from asking.
+        headers: ["Content-Type": "application/octet-stream", "Expect": ""],
         token: token.secret)
       if let count = body.byteCount { request.headers["x-openstack-image-size"] = "\(count)" }
       let (answer, receipt) = try await transport.upload(request, body: body, progress: progress)

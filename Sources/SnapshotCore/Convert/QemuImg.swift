@@ -63,16 +63,23 @@ struct QemuImg: Sendable {
     try await program.run(arguments + [path, "\(size)"], about: path)
   }
 
-  /// Whether this `qemu-img` writes qcow2 with zstd, which is smaller and faster to make than zlib.
+  /// How the clusters of a qcow2 are compressed.
+  enum Compression {
+    case zstd
+    /// The only way before QEMU 5.1, which has no option for it.
+    case zlib
+  }
+
+  /// The better compression that this `qemu-img` has: zstd is smaller and faster to make.
   ///
   /// It is a choice of whoever built it, so it is tried: on a new file, which stays.
-  func compressesWithZstd(probe: String) async throws(SnapshotError) -> Bool {
+  func compression(probe: String) async throws(SnapshotError) -> Compression {
     do {
       try await program.run(
         ["create", "-q", "-f", "qcow2", "-o", "compression_type=zstd", probe, "1M"], about: probe)
-      return true
+      return .zstd
     } catch let error where error.code == .programFailed && error.cause is ProgramExit {
-      return false
+      return .zlib
     }
   }
 
@@ -80,18 +87,16 @@ struct QemuImg: Sendable {
   ///
   /// - Parameters:
   ///   - source: what to read.
-  ///   - compression: qcow2's `compression_type`; nil for none.
+  ///   - compression: that of qcow2's clusters; nil for none.
   ///   - progress: told the fraction done, 0 to 1.
   func convert(
-    _ source: DiskFile, to path: String, format: ImageFormat, compression: String? = nil,
+    _ source: DiskFile, to path: String, format: ImageFormat, compression: Compression? = nil,
     progress: (Double) -> Void
   ) async throws(SnapshotError) {
     var arguments = ["convert", "-p", "--image-opts", "-O", format.driver]
     var options = format.creationOptions.map { [$0] } ?? []
-    if let compression {
-      arguments.append("-c")
-      options.append("compression_type=\(compression)")
-    }
+    if compression != nil { arguments.append("-c") }
+    if compression == .zstd { options.append("compression_type=zstd") }
     if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
     try await program.run(arguments + [source.imageOptions, path], about: path) { line in
       // "    (12.34/100%)"

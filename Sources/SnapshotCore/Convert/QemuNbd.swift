@@ -30,10 +30,12 @@ struct QemuNbd: Sendable {
       defer { keeper.leave() }
       try await body(export)
       keeper.leave()
-      await server.waitForEnd(limit: QemuNbd.endLimit)
+      try await server.end(within: QemuNbd.endLimit, of: source)
     } catch {
-      server.kill()
-      await server.waitForEnd(limit: QemuNbd.endLimit)
+      // One that was just starting may not have said its number yet.
+      if Task.isCancelled { await server.waitForNumber() }
+      server.send(SIGTERM)
+      try await server.end(within: QemuNbd.endLimit, of: source)
       throw error
     }
   }
@@ -75,18 +77,33 @@ struct QemuNbd: Sendable {
   private struct Server {
     let processFile: String
 
-    /// Until then it holds the lock of the files, and a guest that uses them can't be started.
-    func waitForEnd(limit: Duration) async {
+    /// Waits for its end, and makes it end where that takes too long. Until then it holds the lock of
+    /// the files, and a guest that uses them can't be started.
+    func end(within limit: Duration, of source: DiskFile) async throws {
+      if await wait(limit, while: { isAlive }) { return }
+      send(SIGKILL)
+      if await wait(limit, while: { isAlive }) { return }
+      throw SnapshotError(
+        .notRestored, "qemu-nbd (process \(number ?? 0)) did not end and holds \(source.label)",
+        remedy: "Look at the storage below the file; the process ends when that answers")
+    }
+
+    func waitForNumber() async { _ = await wait(.seconds(2), while: { number == nil }) }
+
+    func send(_ signal: Int32) {
+      guard isAlive, let number else { return }
+      _ = Glibc.kill(number, signal)
+    }
+
+    /// - Returns: whether the condition ended within the limit.
+    private func wait(_ limit: Duration, while condition: () -> Bool) async -> Bool {
       let end = ContinuousClock.now + limit
-      while isAlive, ContinuousClock.now < end {
+      while condition() {
+        guard ContinuousClock.now < end else { return false }
         // Also in a cancelled run.
         await Task.detached { try? await Task.sleep(for: .milliseconds(5)) }.value
       }
-    }
-
-    func kill() {
-      guard isAlive, let number else { return }
-      _ = Glibc.kill(number, SIGTERM)
+      return true
     }
 
     /// One that has ended and that nobody waited for has no program any more.

@@ -39,7 +39,8 @@ public enum Decision {
     return Plan(
       mechanism: mechanism, quiesce: quiesce, disk: disk,
       virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
-      delivery: delivery, compresses: request.compresses, downtime: downtime,
+      delivery: delivery, isDeliveryForced: request.delivery != nil,
+      compresses: request.compresses, downtime: downtime,
       hostDevices: hostDevices, reasons: reasons)
   }
 

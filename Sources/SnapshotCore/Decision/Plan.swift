@@ -12,6 +12,8 @@ public struct Plan: Sendable, Equatable {
   public var format: ImageFormat
   /// How the bytes get to the image service.
   public var delivery: Delivery
+  /// Whether the user asked for this delivery.
+  public var isDeliveryForced: Bool
   /// Whether qcow2 clusters are compressed.
   public var compresses: Bool
   /// How long the guest is down.

@@ -54,7 +54,9 @@ public struct FactsReader: Sendable {
     if chain.isEmpty { size = try await domain.capacity(ofDisk: disk.target) }
     let job = isActive ? try await blockJob(of: disk, in: domain) : DiskFacts.BlockJobFact.none
     var isClonable = false
-    if case .file(let path) = disk.source, let spool = await FileSystem.holding(spoolFolder),
+    // The clone of a file with an external data file would share that with the guest.
+    if case .file(let path) = disk.source, chain.first?.dataFile == nil,
+      let spool = await FileSystem.holding(spoolFolder),
       spool.hasReflinks
     {
       isClonable = await FileSystem.holding(path) == spool

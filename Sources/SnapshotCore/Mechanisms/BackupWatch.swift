@@ -66,15 +66,22 @@ struct BackupWatch {
   /// What happened to the server or the job, where that is why nothing more could be read.
   private func reason(of error: any Error) async -> SnapshotError? {
     let label = context.facts.label
-    let state = try? await context.domain.state()
+    var state: DomainState?
+    do {
+      state = try await context.domain.state()
+    } catch {
+      // A daemon that can't be asked says nothing about the server.
+      guard error.code == .noDomain else { return nil }
+    }
     guard state == .running || state == .blocked || state == .paused else {
       return SnapshotError(
         .serverStopped,
         "\(label) stopped while its disk was read: it is \(state?.description ?? "gone")",
         remedy: "Find out who stopped it, then run this again", cause: error)
     }
-    guard let xml = try? await context.domain.backupXML(), xml.contains(context.workspace.folder)
-    else {
+    let job: String?
+    do { job = try await context.domain.backupXML() } catch { return nil }
+    guard job?.contains(context.workspace.folder) == true else {
       return SnapshotError(
         .serverBusy, "someone ended the backup job of \(label) while it was read",
         remedy: "Find out who runs `virsh domjobabort`, then try again", cause: error)

@@ -16,10 +16,12 @@ struct SnapshotContext: Sendable {
   /// The files of the disk the plan chose, top first.
   var chain: [ImageLayer] { facts.disks[plan.disk.target]?.chain ?? [] }
 
-  /// Runs what reads the point in time, and looks after what holds it open.
-  func lookingAfter(_ body: () async throws -> Void) async throws {
-    guard plan.mechanism == .backup else { return try await body() }
-    try await BackupWatch(context: self).around(body)
+  /// Runs what reads the point in time, and looks after what holds it open and still.
+  func lookingAfter(_ source: DiskFile, _ body: () async throws -> Void) async throws {
+    guard plan.mechanism != .backup else { return try await BackupWatch(context: self).around(body) }
+    let stillness = Stillness(of: source, besides: workspace.folder)
+    try await body()
+    try await stillness.check(self)
   }
 
   /// Undoes what was pushed after a mark, last first.

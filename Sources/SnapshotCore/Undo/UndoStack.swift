@@ -18,8 +18,15 @@ public final class UndoStack: Sendable {
     public let error: any Error
   }
 
+  private struct Entry {
+    let number: Int
+    /// The number of the entry whose height it has: its own, unless it was put below another one.
+    let height: Int
+    let action: UndoAction
+  }
+
   private struct State {
-    var entries: [(number: Int, action: UndoAction)] = []
+    var entries: [Entry] = []
     var next = 0
   }
 
@@ -37,7 +44,18 @@ public final class UndoStack: Sendable {
   func push(_ action: UndoAction) -> Mark {
     state.withLock { state in
       state.next += 1
-      state.entries.append((state.next, action))
+      state.entries.append(Entry(number: state.next, height: state.next, action: action))
+      return Mark(number: state.next)
+    }
+  }
+
+  /// Notes an action that is to be done after those pushed since another one, as that is.
+  func push(_ action: UndoAction, below mark: Mark) -> Mark {
+    state.withLock { state in
+      state.next += 1
+      let index = state.entries.firstIndex { $0.height >= mark.number } ?? state.entries.endIndex
+      state.entries.insert(
+        Entry(number: state.next, height: mark.number, action: action), at: index)
       return Mark(number: state.next)
     }
   }
@@ -69,14 +87,14 @@ public final class UndoStack: Sendable {
   /// - Returns: what failed.
   @discardableResult
   public func unwind(to mark: Mark? = nil) async -> [Leftover] {
-    let entries = state.withLock { $0.entries.filter { $0.number > mark?.number ?? 0 } }
+    let entries = state.withLock { $0.entries.filter { $0.height > mark?.number ?? 0 } }
     var leftovers: [Leftover] = []
-    for (number, action) in entries.reversed() {
+    for entry in entries.reversed() {
       do {
-        try await run(action)
-        forget(Mark(number: number))
+        try await run(entry.action)
+        forget(Mark(number: entry.number))
       } catch {
-        leftovers.append(Leftover(action: action, error: error))
+        leftovers.append(Leftover(action: entry.action, error: error))
       }
     }
     return leftovers

@@ -16,7 +16,8 @@ final class StubConnection {
     request.path = first[1]
     for line in lines.dropFirst() {
       let pair = line.split(separator: ":", maxSplits: 1).map(String.init)
-      request.headers[pair[0].lowercased()] = pair[1].trimmingCharacters(in: .whitespaces)
+      request.headers[pair[0].lowercased()] =
+        pair.count > 1 ? pair[1].trimmingCharacters(in: .whitespaces) : ""
     }
     return request
   }

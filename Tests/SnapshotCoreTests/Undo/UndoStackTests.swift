@@ -107,6 +107,21 @@ import Testing
     #expect(stack.pending == [Self.two])
   }
 
+  @Test func `an action can be put below another one`() async {
+    let recorder = Recorder()
+    let stack = UndoStack(perform: recorder.perform)
+    let first = stack.push(Self.one)
+    let mark = stack.mark()
+    stack.push(Self.two)
+    let below = stack.push(Self.three, below: first)
+    #expect(stack.pending == [Self.two, Self.one, Self.three])
+    await stack.unwind(to: mark)
+    #expect(recorder.done == [Self.two])
+    stack.forget(first)
+    stack.forget(below)
+    #expect(stack.pending == [])
+  }
+
   @Test func `one action can be undone out of order, once`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
