@@ -105,7 +105,9 @@ import Testing
 
   @Test func `the server is put back before any image is deleted`() async throws {
     let sink = FlakySink(Array(repeating: .init(), count: 9))
-    await #expect(throws: FlakySink.Failure.self) { _ = try await Self.send(over: sink, retries: 2) }
+    await #expect(throws: FlakySink.Failure.self) {
+      _ = try await Self.send(over: sink, retries: 2)
+    }
     #expect(sink.state.withLock { $0.deletedBefore } == 0)
     #expect(sink.state.withLock { $0.deleted.count } == 3)
   }

@@ -18,7 +18,9 @@ struct SnapshotContext: Sendable {
 
   /// Runs what reads the point in time, and looks after what holds it open and still.
   func lookingAfter(_ source: DiskFile, _ body: () async throws -> Void) async throws {
-    guard plan.mechanism != .backup else { return try await BackupWatch(context: self).around(body) }
+    guard plan.mechanism != .backup else {
+      return try await BackupWatch(context: self).around(body)
+    }
     let stillness = Stillness(of: source, besides: workspace.folder)
     try await body()
     try await stillness.check(self)
