@@ -15,14 +15,15 @@ extension IntegrationTests {
         let uploads = try await CuttingProxy.run(cutting: 1, cut) { environment in
           let outcome = try await Lab.imageCreate(
             "--show", "--mechanism", mechanism, server, "fault", environment: environment)
-          outcome.expect(0, error: "begins again from the first byte in 2 s (1 of 4)")
+          outcome.expect(0)
           let id = try #require(property("id", in: outcome.output))
           // The hash was compared by the program; here once more with the disk itself.
           try await expectEqual(
             image: Cloud.file(id), "qcow2", disk: Guests.disk(server, .overlay), "qcow2")
           try await Cloud.delete(id)
         }
-        #expect(uploads == 2)
+        // One that breaks off at once is asked for its reason first, and may be taken then.
+        #expect(uploads == 2 || uploads == 3)
       }
     }
 
@@ -34,7 +35,8 @@ extension IntegrationTests {
             "--retries", "2", server, "fault", environment: environment)
           outcome.expect(1, error: "ERROR (ConnectionLost)")
         }
-        #expect(uploads == 3)
+        // Each is asked for its reason as well.
+        #expect(uploads == 6)
       }
     }
 

@@ -44,8 +44,12 @@ struct GlanceClient: Sendable {
   ///
   /// The length goes into a header of its own, which Glance compares since version 31: the body
   /// is chunked, so there is no Content-Length.
+  ///
+  /// - Parameter asksFirst: whether to ask for a `100 Continue` before the body. libcurl then waits a
+  ///   second for it, which many a service in front of Glance never gives.
   func putFile(
-    _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
+    _ id: UUID, body: any ImageBody, asksFirst: Bool,
+    progress: @escaping @Sendable (Int64) -> Void
   ) async throws(ImageServiceError) -> (HTTPAnswer, Receipt?) {
     var token = try await keystone.token(living: limits.tokenMargin)
     var didRenew = false
@@ -53,10 +57,10 @@ struct GlanceClient: Sendable {
       var request = HTTPRequest(
         method: "PUT",
         url: try keystone.imageEndpoint(token).appending(path: "images/\(id.path)/file"),
-        // libcurl would ask for a "100 Continue" and wait a second for it, which many a service in
-        // front of Glance never gives. An empty header keeps it from asking.
-        headers: ["Content-Type": "application/octet-stream", "Expect": ""],
+        headers: ["Content-Type": "application/octet-stream"],
         token: token.secret)
+      // An empty header keeps libcurl from asking.
+      if !asksFirst { request.headers["Expect"] = "" }
       if let count = body.byteCount { request.headers["x-openstack-image-size"] = "\(count)" }
       let (answer, receipt) = try await transport.upload(request, body: body, progress: progress)
       guard answer.status == 401, !didRenew else { return (answer, receipt) }

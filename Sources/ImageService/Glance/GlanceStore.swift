@@ -1,5 +1,6 @@
 public import Foundation
 public import Logging
+import Synchronization
 
 /// Images in OpenStack's image service, over its version 2 API.
 public struct GlanceStore: ImageStore {
@@ -65,12 +66,32 @@ public struct GlanceStore: ImageStore {
     return record
   }
 
+  /// With less than this many bytes sent, a broken connection may be a refusal whose answer was lost.
+  private static let earlyByteCount: Int64 = 16 << 20
+
   /// Sends the bytes in one chunked request, with a token that lives for a while. A refused token
   /// is renewed once, and everything is sent again.
+  ///
+  /// A service that refuses may close before it has read what was sent by then, and its answer is
+  /// lost with the connection. Asked before the body is sent, it gives it.
   public func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
   ) async throws(ImageServiceError) -> Receipt {
-    let (answer, receipt) = try await client.putFile(id, body: body, progress: progress)
+    let sent = Mutex<Int64>(0)
+    let answer: HTTPAnswer
+    let receipt: Receipt?
+    do {
+      (answer, receipt) = try await client.putFile(id, body: body, asksFirst: false) { count in
+        sent.withLock { $0 = count }
+        progress(count)
+      }
+    } catch let error where error.code == .connectionLost {
+      guard sent.withLock({ $0 }) < Self.earlyByteCount else { throw error }
+      (answer, receipt) = try await client.putFile(
+        id, body: body, asksFirst: true, progress: progress)
+      // The broken upload holds the image: it was no refusal.
+      if answer.status == 409, try await record(id).status == .saving { throw error }
+    }
     guard answer.isSuccess else { throw UploadRefusal(answer, id: id).error }
     guard let receipt else {
       throw ImageServiceError(

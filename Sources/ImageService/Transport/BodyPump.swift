@@ -104,10 +104,12 @@ final class BodyPump: @unchecked Sendable {
 
   private func next(upTo limit: Int) -> Taken {
     while head.isEmpty {
-      if isStopped || error != nil { return .failed }
+      if isStopped { return .failed }
       if !chunks.isEmpty {
         head = chunks.removeFirst()
         condition.broadcast()
+      } else if error != nil {
+        return .failed
       } else if readAndHashed != nil {
         return .end
       } else {

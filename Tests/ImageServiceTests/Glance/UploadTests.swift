@@ -5,6 +5,7 @@ import Testing
 
 @Suite struct UploadTests {
   static let path = "/v2/images/\(Fixture.id)/file"
+  static let imagePath = "/v2/images/\(Fixture.id)"
   static let id = Fixture.imageID
 
   static func failure(
@@ -128,11 +129,36 @@ import Testing
   }
 
   @Test(arguments: [500_000, nil] as [Int?])
-  func aConnectionThatBreaksIsNotTriedAgain(afterBytes: Int?) async throws {
-    try await StubServer.run([
+  func aConnectionThatBreaksEarlyIsAskedForTheReason(afterBytes: Int?) async throws {
+    let seen = try await StubServer.run([
       .token(), Step("PUT", Self.path, .hangUp(afterBodyBytes: afterBytes)),
+      Step("PUT", Self.path, .early(413, afterBodyBytes: 0)),
     ]) {
       let error = try await Self.failure($0, PatternBody(5_000_000))
+      #expect(error.code == .tooLarge)
+    }
+    #expect(seen[1].headers["expect"] != "100-continue")
+    #expect(seen[2].headers["expect"] == "100-continue")
+  }
+
+  @Test(arguments: ["saving", "queued"])
+  func anImageThatTheBrokenUploadHoldsIsNoRefusal(status: String) async throws {
+    try await StubServer.run([
+      .token(), Step("PUT", Self.path, .hangUp(afterBodyBytes: 1000)),
+      Step("PUT", Self.path, .early(409, afterBodyBytes: 0)),
+      Step("GET", Self.imagePath, .json(200, Fixture.record(status: status))),
+    ]) {
+      let error = try await Self.failure($0, PatternBody(5_000_000))
+      #expect(error.code == (status == "saving" ? .connectionLost : .conflict))
+      #expect(error.isTransient == (status == "saving"))
+    }
+  }
+
+  @Test func aConnectionThatBreaksLateIsNotTriedAgain() async throws {
+    try await StubServer.run([
+      .token(), Step("PUT", Self.path, .hangUp(afterBodyBytes: 30_000_000)),
+    ]) {
+      let error = try await Self.failure($0, PatternBody(40_000_000))
       #expect(error.code == .connectionLost)
       #expect(error.isTransient)
       #expect(error.reason.contains("bytes"))
