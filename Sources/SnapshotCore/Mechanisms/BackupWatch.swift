@@ -12,6 +12,8 @@ struct BackupWatch {
 
   /// The job is ended when fewer bytes are free and the scratch file may need them.
   static let reserve: UInt64 = 64 << 20
+  /// How long to look for what ended the reading.
+  private static let patience = Duration.seconds(3)
   /// How often that is looked at.
   private static let interval = Duration.milliseconds(100)
 
@@ -44,7 +46,13 @@ struct BackupWatch {
       $0.code == .unreadableDisk || $0.code == .programFailed
     }
     guard isReadFailure == true, !Task.isCancelled else { throw error }
-    throw await reason(of: error) ?? error
+    // The daemon learns a little later than the reader that the guest has gone.
+    let end = ContinuousClock.now + BackupWatch.patience
+    while true {
+      if let reason = await reason(of: error) { throw reason }
+      guard ContinuousClock.now < end, !Task.isCancelled else { throw error }
+      try? await Task.sleep(for: BackupWatch.interval)
+    }
   }
 
   /// - Parameter size: the disk's size: no scratch file gets larger.
