@@ -86,11 +86,10 @@ public struct GlanceStore: ImageStore {
         progress(count)
       }
     } catch let error where error.code == .connectionLost {
-      guard sent.withLock({ $0 }) < Self.earlyByteCount else { throw error }
-      (answer, receipt) = try await client.putFile(
-        id, body: body, asksFirst: true, progress: progress)
-      // The broken upload holds the image: it was no refusal.
-      if answer.status == 409, try await record(id).status == .saving { throw error }
+      guard sent.withLock({ $0 }) < Self.earlyByteCount, let refusal = await refusal(of: id) else {
+        throw error
+      }
+      (answer, receipt) = (refusal, nil)
     }
     guard answer.isSuccess else { throw UploadRefusal(answer, id: id).error }
     guard let receipt else {
@@ -122,6 +121,36 @@ public struct GlanceStore: ImageStore {
       throw AnswerRefusal(answer, of: "deleting image \(id.path)").error
     }
     logger.info("image deleted", metadata: ["id": "\(id.path)"])
+  }
+
+  /// Asks for an upload without ever sending it: what the service says before it wants the body.
+  ///
+  /// - Returns: its refusal; nil where it would take the body, or holds the image for the upload that
+  ///   broke.
+  private func refusal(of id: UUID) async -> HTTPAnswer? {
+    let question = try? await client.putFile(id, body: Question(), asksFirst: true) { _ in }
+    guard let answer = question?.0, answer.status >= 400 else { return nil }
+    if answer.status == 409, (try? await record(id).status) != .queued { return nil }
+    return answer
+  }
+
+  /// A body that is never sent: it keeps its reader waiting for longer than libcurl waits for a
+  /// `100 Continue`, and then fails, which breaks the connection.
+  private struct Question: ImageBody {
+    struct Unanswered: Error {}
+
+    let byteCount: Int64? = nil
+
+    func makeReader() -> any ImageBodyReader { Reader() }
+
+    private final class Reader: ImageBodyReader {
+      func read(upTo limit: Int) throws -> Data? {
+        Thread.sleep(forTimeInterval: 2)
+        throw Unanswered()
+      }
+
+      func close() {}
+    }
   }
 
   private func record(_ id: UUID) async throws(ImageServiceError) -> ImageRecord {
