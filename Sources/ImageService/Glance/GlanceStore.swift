@@ -129,7 +129,10 @@ public struct GlanceStore: ImageStore {
   ///   broke.
   private func refusal(of id: UUID) async -> HTTPAnswer? {
     let question = try? await client.putFile(id, body: Question(), asksFirst: true) { _ in }
-    guard let answer = question?.0, answer.status >= 400 else { return nil }
+    // What a service says before it wants the body; the rest may be about the upload that broke.
+    guard let answer = question?.0, [401, 403, 409, 413, 415, 503].contains(answer.status) else {
+      return nil
+    }
     if answer.status == 409, (try? await record(id).status) != .queued { return nil }
     return answer
   }
