@@ -68,7 +68,6 @@ import Testing
   }
 
   static let badURIs: [(String, String)] = [
-    ("nosuch:///x", "nosuch"),
     ("test:///nonexistent/file.xml", "/nonexistent/file.xml"),
     ("qemu+unix:///system?socket=/nonexistent/socket", "/nonexistent/socket"),
     ("::::", ""),
