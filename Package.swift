@@ -66,6 +66,7 @@ let package = Package(
       dependencies: [
         "SnapshotCore", "Libvirt", "QemuTools",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .testTarget(

@@ -5,6 +5,10 @@ struct ImageCreate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "image-create",
     abstract: "Turn a libvirt server into an image, as `nova image-create` does.",
+    usage: """
+      image-create [<options>] <server> <name>
+      image-create --recover [--dry-run] [<server>]
+      """,
     discussion: """
       The server may run, be paused, saved or shut off; it is put back exactly as it was. With \
       OS_* variables set the image goes to Glance, otherwise to the local image folder.
@@ -18,6 +22,8 @@ struct ImageCreate: ParsableCommand {
             save the guest, read its disk, start it again, then upload
         image-create --output /srv/fed18.qcow2 fed18 snap1
             write one file and upload nothing
+        image-create --recover
+            undo what runs that were killed have left
 
       EXIT STATUS:
         0 done, 1 failed, 2 wrong usage, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.

@@ -4,10 +4,10 @@ public import SnapshotCore
 /// The command line of `image-create`, mirroring `nova image-create`.
 struct ImageCreateOptions: ParsableArguments {
   @Argument(help: "The server: a libvirt domain's name, UUID or id.")
-  var server: String
+  var server: String?
 
   @Argument(help: "The new image's name.")
-  var name: String
+  var name: String?
 
   @Option(
     name: .long,
@@ -94,6 +94,28 @@ struct ImageCreateOptions: ParsableArguments {
       valueName: "count"))
   var retries = 4
 
+  @Flag(name: .long, help: "Wait where another snapshot of the server, or too many, are under way.")
+  var wait = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Begin only while fewer snapshots than this are under way on this host.",
+      valueName: "count"))
+  var maxConcurrent: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Give up and undo everything after this time: seconds, or with s, m or h.",
+      valueName: "time"))
+  var timeout: TimeLimit?
+
+  @Flag(
+    name: .long,
+    help: "Undo what runs that died have left, of one server or of all; take no snapshot.")
+  var recover = false
+
   @Flag(name: .long, help: "Print the facts, the plan and its reasons, and touch nothing.")
   var dryRun = false
 
@@ -106,6 +128,12 @@ struct ImageCreateOptions: ParsableArguments {
   var logFile: String?
 
   func validate() throws {
+    if recover {
+      if let name { throw ValidationError("--recover takes a server at most, not '\(name)'") }
+    } else {
+      guard server != nil else { throw ValidationError("Missing expected argument '<server>'") }
+      guard name != nil else { throw ValidationError("Missing expected argument '<name>'") }
+    }
     if live && cold { throw ValidationError("--live and --cold exclude each other") }
     if stream && spool { throw ValidationError("--stream and --spool exclude each other") }
     if stream && compress {
@@ -123,7 +151,10 @@ struct ImageCreateOptions: ParsableArguments {
       ("--output", output), ("--image-dir", imageDir), ("--spool-dir", spoolDir),
       ("--log-file", logFile),
     ] where path?.isEmpty == true { throw ValidationError("\(flag) needs a path") }
-    if server.isEmpty { throw ValidationError("the server's name is empty") }
+    if let maxConcurrent, maxConcurrent < 1 {
+      throw ValidationError("--max-concurrent is at least 1, not \(maxConcurrent)")
+    }
+    if server?.isEmpty == true { throw ValidationError("the server's name is empty") }
   }
 
   var request: Request {
@@ -138,6 +169,23 @@ struct ImageCreateOptions: ParsableArguments {
 enum Destination: String, ExpressibleByArgument, CaseIterable {
   case glance
   case folder
+}
+
+/// A time to wait, as typed.
+struct TimeLimit: ExpressibleByArgument, Equatable {
+  /// What was typed, with its unit.
+  let text: String
+  let duration: Duration
+
+  /// `90`, `90s`, `15m` or `2h`; more than nothing.
+  init?(argument: String) {
+    let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600]
+    let unit = argument.last.flatMap { units[$0] }
+    let digits = unit == nil ? argument[...] : argument.dropLast()
+    guard let count = Int(digits), count > 0, count <= 1_000_000_000 else { return nil }
+    text = unit == nil ? "\(count)s" : argument
+    duration = .seconds(count * (unit ?? 1))
+  }
 }
 
 /// One `--metadata key=value`.

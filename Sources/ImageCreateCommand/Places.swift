@@ -16,6 +16,24 @@ struct Places {
         ?? xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create")
   }
 
+  /// Where the journals of running snapshots are.
+  var journalFolder: String {
+    (isRoot ? "/var/lib/image-create" : xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create")
+      + "/journal"
+  }
+
+  /// Where the locks are: in a place that every user of the host has, if there is one.
+  var lockFolder: String {
+    let shared = "/run/lock"
+    let files = FileManager.default
+    if isRoot || files.fileExists(atPath: shared + "/image-create")
+      || files.isWritableFile(atPath: shared)
+    {
+      return shared + "/image-create"
+    }
+    return xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create/locks"
+  }
+
   /// libvirt and QEMU have another working folder than we.
   private func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path

@@ -53,8 +53,10 @@ public enum Program {
     let work = Task { try await session.run() }
     let stop = SignalStop(session: session) { work.cancel() }
     let watch = Task { await stop.watch() }
+    let clock = Task { try await TimeOut.watch(options.timeout) { work.cancel() } }
     let result = await work.result
     watch.cancel()
+    clock.cancel()
     switch result {
     case .success: return 0
     case .failure(let error):
@@ -65,9 +67,34 @@ public enum Program {
             + (isClean ? "everything was undone" : "what was not undone is listed above"))
         return 128 + signal.number
       }
+      if let limit = options.timeout, (try? await clock.value) != nil {
+        Terminal.error(ErrorReport.line(for: TimeOut.error(limit, session: session)))
+        return 1
+      }
       Terminal.error(ErrorReport.line(for: error))
       return 1
     }
+  }
+}
+
+/// `--timeout`: bounds the whole run, the undoing that follows not counted.
+enum TimeOut {
+  /// Returns when the time is over and the run was told to stop.
+  ///
+  /// - Throws: `CancellationError` where the run ended before, or has no limit.
+  static func watch(_ limit: TimeLimit?, stop: () -> Void) async throws {
+    guard let limit else { throw CancellationError() }
+    try await Task.sleep(for: limit.duration)
+    stop()
+  }
+
+  static func error(_ limit: TimeLimit, session: Session) -> SnapshotError {
+    SnapshotError(
+      .timedOut,
+      "the run took longer than \(limit.text) (--timeout); "
+        + (session.pendingCommands.isEmpty
+          ? "everything was undone" : "what was not undone is listed above"),
+      remedy: "Look with --poll how far it gets, and give it more time")
   }
 }
 

@@ -15,8 +15,7 @@ final class Session: Sendable {
   /// What is known once something may have to be undone.
   private struct Running {
     let undo: UndoStack
-    let server: String
-    let uri: String
+    let server: ServerIdentity
   }
 
   init(options: ImageCreateOptions, environment: [String: String], log: Logger) {
@@ -28,70 +27,123 @@ final class Session: Sendable {
   /// The commands that would undo by hand what is not undone yet.
   var pendingCommands: [String] {
     guard let running = running.withLock({ $0 }) else { return [] }
-    return running.undo.pending.map { $0.command(server: running.server, uri: running.uri) }
+    let server = running.server
+    return running.undo.pending.map { $0.command(server: server.name, uri: server.uri) }
   }
 
   func run() async throws {
+    if options.recover { return try await recoverer.recover(with: try locks()) }
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
-    // The image service is asked while the server is looked at: neither touches anything.
-    let access = options.dryRun ? nil : Task { try await target.store.checkAccess() }
-    defer { access?.cancel() }
     let connection = try await connect()
-    let domain = try await ServerLookup.find(options.server, on: connection)
-    let place = Places(environment: environment).workspace(spoolDir: options.spoolDir)
-    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(domain)
-    let plan = try Decision.plan(facts, options.request)
-    for reason in plan.reasons {
-      log.info("\(reason.topic): \(reason.choice) (\(reason.because))")
+    let domain = try await ServerLookup.find(options.server ?? "", on: connection)
+    let server = ServerIdentity(uuid: domain.uuid, name: domain.name, uri: connection.uri)
+    guard !options.dryRun else {
+      try await recoverer.makeWay(for: server)
+      let (facts, plan) = try await decide(domain)
+      let image = options.name ?? ""
+      return Terminal.output(PlanReport.text(facts, plan, target: target, image: image))
     }
-    if options.dryRun {
-      Terminal.output(PlanReport.text(facts, plan, target: target, image: options.name))
-      return
-    }
+    let held = try await hold(server)
+    try await recoverer.makeWay(for: server)
+    try await take(domain, server, into: target)
+    withExtendedLifetime(held) {}
+  }
+
+  /// Decides, checks everything, and takes the snapshot.
+  private func take(
+    _ domain: Domain, _ server: ServerIdentity, into target: StoreChoice.Target
+  ) async throws {
+    // The image service is asked while the server is looked at: neither touches anything.
+    let access = Task { try await target.store.checkAccess() }
+    defer { access.cancel() }
+    let (facts, plan) = try await decide(domain)
     var image = try description(facts, plan, store: target.store)
     let sink = StoreSink(store: target.store, minRAM: options.minRam)
-    let undo = UndoStack(
-      perform: UndoPerformer(domain: domain) { try await sink.discard($0) }.perform)
     let progress = ProgressPrinter(isOn: options.poll, isTerminal: Terminal.isOutputTerminal)
     let snapshot = Snapshot(
       domain: domain, facts: facts, plan: plan, sink: sink, place: place,
-      retries: options.retries, undo: undo, log: log, progress: { progress.report($0) })
-    try await snapshot.checkSpool()
+      retries: options.retries, log: log, progress: { progress.report($0) })
+    let readSize = try await snapshot.checkSpool()
     let requester = try await withTaskCancellationHandler {
-      try await access?.value
+      try await access.value
     } onCancel: {
-      access?.cancel()
+      access.cancel()
     }
     if let requester {
       image.properties["user_id"] = image.properties["user_id"] ?? requester.userID
       image.properties["owner_id"] = image.properties["owner_id"] ?? requester.projectID
     }
     try Task.checkCancellation()
-    running.withLock { $0 = Running(undo: undo, server: domain.name, uri: connection.uri) }
-    try await finish(snapshot, image: image, undo: undo, progress: progress, facts: facts)
+    let journal = try Journal.open(
+      Journal.Header(server: server, image: image.name, store: target.identity),
+      in: places.journalFolder)
+    let undo = UndoStack(
+      journal: journal,
+      perform: UndoPerformer(server: server, over: domain.connection) {
+        try await sink.discard($0)
+      }.perform)
+    running.withLock { $0 = Running(undo: undo, server: server) }
+    try await finish(server: server, undo: undo, journal: journal, progress: progress) {
+      try await snapshot.run(image, reading: readSize, undo: undo)
+    }
     if let notice = target.notice, let record = sink.finished { Terminal.error(notice(record.id)) }
     if options.show, let record = sink.finished {
       Terminal.output(PropertyTable.text(record.rows))
     }
   }
 
+  private func decide(_ domain: Domain) async throws -> (Facts, Plan) {
+    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(domain)
+    let plan = try Decision.plan(facts, options.request)
+    for reason in plan.reasons {
+      log.info("\(reason.topic): \(reason.choice) (\(reason.because))")
+    }
+    return (facts, plan)
+  }
+
+  /// Keeps other runs away from the server, then takes a place among the host's.
+  private func hold(_ server: ServerIdentity) async throws -> [HostLocks.Lock] {
+    let locks = try locks()
+    let purpose = "image '\(options.name ?? "")'"
+    let lock = try await locks.lock(server, waits: options.wait, for: purpose)
+    let place = try await locks.place(
+      among: options.maxConcurrent, waits: options.wait, for: purpose)
+    return [lock, place]
+  }
+
+  private func locks() throws(SnapshotError) -> HostLocks {
+    try HostLocks(folder: places.lockFolder) { [log] in log.warning("\($0)") }
+  }
+
+  private var places: Places { Places(environment: environment) }
+  private var place: Workspace.Place { places.workspace(spoolDir: options.spoolDir) }
+  private var recoverer: Recoverer {
+    Recoverer(options: options, environment: environment, log: log)
+  }
+
   /// Runs the snapshot and undoes everything that is on the stack, whatever happened.
   private func finish(
-    _ snapshot: Snapshot, image: ImageDescription, undo: UndoStack, progress: ProgressPrinter,
-    facts: Facts
+    server: ServerIdentity, undo: UndoStack, journal: Journal, progress: ProgressPrinter,
+    _ body: () async throws -> Void
   ) async throws {
     let outcome: Result<Void, any Error>
     do {
       progress.start()
-      try await snapshot.run(image)
+      try await body()
       outcome = .success(())
     } catch {
       outcome = .failure(error)
     }
     let leftovers = await undo.unwind()
     for leftover in leftovers {
+      Terminal.error(ErrorReport.line(for: leftover, server: server.name, uri: server.uri))
+    }
+    if leftovers.isEmpty {
+      journal.close()
+    } else {
       Terminal.error(
-        ErrorReport.line(for: leftover, server: facts.domain.name, uri: facts.uri))
+        "image-create: or let `image-create --recover \(server.name.shellWord)` try all of it again"
+      )
     }
     switch outcome {
     case .success:
@@ -131,7 +183,7 @@ final class Session: Sendable {
     properties = properties.mapValues { String($0.prefix(255)) }
     let metadata = options.metadata.map { ($0.key, $0.value) }
     let image = ImageDescription(
-      id: UUID(), name: options.name, diskFormat: plan.format.name,
+      id: UUID(), name: options.name ?? "", diskFormat: plan.format.name,
       minDisk: ServerProperties.minDisk(virtualSize: plan.virtualSize),
       properties: properties.merging(metadata) { _, typed in typed })
     try store.validate(NewImage(image, minRAM: options.minRam))

@@ -1,21 +1,57 @@
 internal import Dispatch
+internal import Synchronization
 
 /// Runs calls that block on threads of their own.
 ///
 /// libvirt and libnbd block for as long as the daemon or the guest takes. On the cooperative pool
 /// two such calls would stop every other task of a two-core host; libvirt's handles may be used
 /// from several threads at once, so nothing has to be serialized here.
-enum BlockingCall {
+package enum BlockingCall {
   private static let queue = DispatchQueue(
     label: "image-create.blocking-calls", qos: .userInitiated, attributes: .concurrent)
 
   /// Runs `body` on such a thread and returns what it returned.
-  static func run<Value: Sendable>(
-    _ body: @escaping @Sendable () -> Result<Value, LibvirtError>
-  ) async throws(LibvirtError) -> Value {
-    let result = await withCheckedContinuation { continuation in
-      queue.async { continuation.resume(returning: body()) }
+  package static func run<Value: Sendable, Failure: Error>(
+    _ body: @escaping @Sendable () throws(Failure) -> Value
+  ) async throws(Failure) -> Value {
+    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
+      queue.async { continuation.resume(returning: Result(catching: body)) }
     }
     return try result.get()
+  }
+
+  /// The same, but waits no longer than `limit`: a call that still hangs then is left behind, with
+  /// its thread.
+  ///
+  /// - Parameter passed: what is thrown then.
+  static func run<Value: Sendable, Failure: Error>(
+    within limit: Duration, orThrow passed: @escaping @Sendable () -> Failure,
+    _ body: @escaping @Sendable () throws(Failure) -> Value
+  ) async throws(Failure) -> Value {
+    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
+      let waiter = Waiter(continuation)
+      queue.async { waiter.resume(Result(catching: body)) }
+      queue.asyncAfter(deadline: .now() + .milliseconds(Int(limit / .milliseconds(1)))) {
+        waiter.resume(.failure(passed()))
+      }
+    }
+    return try result.get()
+  }
+
+  /// Hands on the first of two outcomes.
+  private final class Waiter<Value: Sendable, Failure: Error>: Sendable {
+    private let continuation: Mutex<CheckedContinuation<Result<Value, Failure>, Never>?>
+
+    init(_ continuation: CheckedContinuation<Result<Value, Failure>, Never>) {
+      self.continuation = Mutex(continuation)
+    }
+
+    func resume(_ result: Result<Value, Failure>) {
+      let first = continuation.withLock { waiting in
+        defer { waiting = nil }
+        return waiting
+      }
+      first?.resume(returning: result)
+    }
   }
 }

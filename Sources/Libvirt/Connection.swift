@@ -24,15 +24,23 @@ internal import Glibc
   ///
   /// - Throws: what libvirt said; the object is the URI.
   public static func open(uri: String) async throws(LibvirtError) -> Connection {
-    try await BlockingCall.run {
+    try await BlockingCall.run(
+      within: LibvirtError.usualLimit,
+      orThrow: { .noAnswer(operation: "virConnectOpen", object: uri, LibvirtError.usualLimit) }
+    ) { () throws(LibvirtError) in
       virInitialize()
       // Without a handler of its own libvirt prints every error to stderr.
       unsafe virSetErrorFunc(nil) { _, _ in }
       guard let pointer = unsafe virConnectOpen(uri) else {
-        return .failure(.last(operation: "virConnectOpen", object: uri))
+        throw .last(operation: "virConnectOpen", object: uri)
       }
-      return .success(unsafe Connection(uri: uri, pointer: pointer))
+      return unsafe Connection(uri: uri, pointer: pointer)
     }
+  }
+
+  /// Whether the daemon at the other end is still the one that was reached (`virConnectIsAlive`).
+  public func isAlive() async -> Bool {
+    (try? await call("virConnectIsAlive") { unsafe virConnectIsAlive($0) == 1 }) ?? false
   }
 
   /// The hypervisor driver: `QEMU`, `LXC`, `TEST` … (`virConnectGetType`).
@@ -103,21 +111,32 @@ internal import Glibc
     _ operation: String, _ object: String,
     _ body: @escaping @Sendable (virConnectPtr) -> virDomainPtr?
   ) async throws(LibvirtError) -> Domain? {
-    try await BlockingCall.run { [self] in
+    try await BlockingCall.run(
+      within: LibvirtError.usualLimit,
+      orThrow: { .noAnswer(operation: operation, object: object, LibvirtError.usualLimit) }
+    ) { [self] () throws(LibvirtError) -> Domain? in
       if let found = unsafe body(pointer) {
-        return .success(unsafe Domain(connection: self, pointer: found))
+        return unsafe Domain(connection: self, pointer: found)
       }
       let error = LibvirtError.last(operation: operation, object: object)
-      return error.code == .noDomain ? .success(nil) : .failure(error)
+      guard error.code == .noDomain else { throw error }
+      return nil
     }
   }
 
   @safe private func call<Value: Sendable>(
     _ operation: String, _ body: @escaping @Sendable (virConnectPtr) -> Value?
   ) async throws(LibvirtError) -> Value {
-    try await BlockingCall.run { [self] in
-      if let value = unsafe body(pointer) { return .success(value) }
-      return .failure(.last(operation: operation, object: uri))
+    try await BlockingCall.run(
+      within: LibvirtError.usualLimit,
+      orThrow: { [self] in
+        .noAnswer(operation: operation, object: uri, LibvirtError.usualLimit)
+      }
+    ) { [self] () throws(LibvirtError) in
+      guard let value = unsafe body(pointer) else {
+        throw .last(operation: operation, object: uri)
+      }
+      return value
     }
   }
 

@@ -4,13 +4,17 @@ extension Domain {
   /// Saves memory and device state to libvirt's own file and stops the guest
   /// (`virDomainManagedSave`); a paused guest is saved as paused.
   public func managedSave() async throws(LibvirtError) {
-    try await call("virDomainManagedSave") { unsafe virDomainManagedSave($0, 0) }
+    try await call("virDomainManagedSave", within: LibvirtError.memoryLimit) {
+      unsafe virDomainManagedSave($0, 0)
+    }
   }
 
   /// Starts the domain, from its managed save image where it has one
   /// (`virDomainCreateWithFlags`); one that was saved paused stays paused.
   public func start() async throws(LibvirtError) {
-    try await call("virDomainCreateWithFlags") { unsafe virDomainCreateWithFlags($0, 0) }
+    try await call("virDomainCreateWithFlags", within: LibvirtError.memoryLimit) {
+      unsafe virDomainCreateWithFlags($0, 0)
+    }
   }
 
   /// Lets a paused guest run on (`virDomainResume`).

@@ -26,27 +26,35 @@ internal import CLibvirt
 
   /// Makes a call that returns a negative number on failure, on a thread where it may block.
   ///
-  /// - Parameter object: what the call is about beside the domain, for example a disk's target.
+  /// - Parameters:
+  ///   - object: what the call is about beside the domain, for example a disk's target.
+  ///   - limit: how long to wait for its answer.
   @safe @discardableResult
   func call(
     _ operation: String, about object: String? = nil,
+    within limit: Duration = LibvirtError.usualLimit,
     _ body: @escaping @Sendable (virDomainPtr) -> Int32
   ) async throws(LibvirtError) -> Int32 {
-    try await BlockingCall.run { [self] in
-      let status = unsafe body(pointer)
-      if status >= 0 { return .success(status) }
-      return .failure(.last(operation: operation, object: label(object)))
+    try await value(operation, about: object, within: limit) { domain in
+      let status = unsafe body(domain)
+      return status >= 0 ? status : nil
     }
   }
 
   /// Makes a call that gives nil on failure, on a thread where it may block.
   @safe func value<Value: Sendable>(
     _ operation: String, about object: String? = nil,
+    within limit: Duration = LibvirtError.usualLimit,
     _ body: @escaping @Sendable (virDomainPtr) -> Value?
   ) async throws(LibvirtError) -> Value {
-    try await BlockingCall.run { [self] in
-      if let value = unsafe body(pointer) { return .success(value) }
-      return .failure(.last(operation: operation, object: label(object)))
+    try await BlockingCall.run(
+      within: limit,
+      orThrow: { [self] in .noAnswer(operation: operation, object: label(object), limit) }
+    ) { [self] () throws(LibvirtError) in
+      guard let value = unsafe body(pointer) else {
+        throw .last(operation: operation, object: label(object))
+      }
+      return value
     }
   }
 

@@ -64,6 +64,19 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
     "\(operation) on \(object) failed: \(message) (libvirt code \(code.rawValue), domain \(domain))"
   }
 
+  /// How long an ordinary call may take: the state change lock alone is waited for for 30 s, and an
+  /// agent as long as it was told.
+  static let usualLimit = Duration.seconds(90)
+  /// The same where memory is written to a disk or read from it.
+  static let memoryLimit = Duration.seconds(3600)
+
+  /// A call that the daemon did not answer in time.
+  static func noAnswer(operation: String, object: String, _ limit: Duration) -> LibvirtError {
+    LibvirtError(
+      operation: operation, object: object, code: .operationTimeout,
+      message: "the daemon gave no answer within \(limit.components.seconds) s")
+  }
+
   /// Reads this thread's last libvirt error; must run on the thread that made the call.
   static func last(operation: String, object: String) -> LibvirtError {
     guard let error = unsafe virGetLastError() else {

@@ -38,10 +38,14 @@ struct ImageUpload: Sendable {
 
   /// Makes the image's record, without data.
   mutating func reserve() async throws {
-    let record = undo.push(.deleteImage(id: image.id))
+    let record = try undo.push(.deleteImage(id: image.id))
     records = (record, record)
-    // Not cut short by a cancellation: a request given up half-way may still make the image after
-    // it was looked for and not found by the undo.
+    try await makeRecord()
+  }
+
+  /// Not cut short by a cancellation: a request given up half-way may still make the image after it
+  /// was looked for and not found by the undo.
+  private func makeRecord() async throws {
     let (sink, image) = (sink, image)
     try await Task.detached { try await sink.reserve(image) }.value
     try Task.checkCancellation()
@@ -89,7 +93,7 @@ struct ImageUpload: Sendable {
   private mutating func replaceRecord() async throws {
     guard let first = records?.first else { return }
     image.id = UUID()
-    records = (first, undo.push(.deleteImage(id: image.id), below: first))
-    try await sink.reserve(image)
+    records = (first, try undo.push(.deleteImage(id: image.id), below: first))
+    try await makeRecord()
   }
 }

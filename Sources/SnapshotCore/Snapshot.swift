@@ -9,7 +9,6 @@ public struct Snapshot: Sendable {
   let plan: Plan
   let sink: any ImageSink
   let place: Workspace.Place
-  let undo: UndoStack
   let log: Logger
   let progress: @Sendable (Progress) -> Void
   private let patience: ImageUpload.Patience
@@ -20,14 +19,13 @@ public struct Snapshot: Sendable {
   /// - Parameter retries: how often a failed upload is begun again.
   public init(
     domain: Domain, facts: Facts, plan: Plan, sink: any ImageSink, place: Workspace.Place,
-    retries: Int, undo: UndoStack, log: Logger, progress: @escaping @Sendable (Progress) -> Void
+    retries: Int, log: Logger, progress: @escaping @Sendable (Progress) -> Void
   ) {
     self.domain = domain
     self.facts = facts
     self.plan = plan
     self.sink = sink
     self.place = place
-    self.undo = undo
     self.log = log
     self.progress = progress
     patience = ImageUpload.Patience(retries: retries)
@@ -36,12 +34,13 @@ public struct Snapshot: Sendable {
   /// Checks that the spool folder can be used and takes the worst case, before anything is touched.
   ///
   /// - Throws: `spoolFailed`, `noSpace` with the needed and the free bytes, `unreadableDisk`.
-  public func checkSpool() async throws {
+  /// - Returns: how many bytes of data there are to read, about.
+  public func checkSpool() async throws -> UInt64 {
     if plan.mechanism == .backup || plan.delivery == .stream {
       try Workspace.checkSocketPath(in: place)
     }
     try Workspace.prepare(place, owner: facts.domain.owner)
-    try await SpaceCheck(facts: facts, plan: plan, place: place, qemuImg: qemuImg).run()
+    return try await SpaceCheck(facts: facts, plan: plan, place: place, qemuImg: qemuImg).run()
   }
 
   /// Takes the snapshot and delivers it as `image`, or as one like it with another id where the
@@ -49,16 +48,19 @@ public struct Snapshot: Sendable {
   ///
   /// On failure everything is still on the undo stack: the caller unwinds it.
   ///
+  /// - Parameters:
+  ///   - readSize: what ``checkSpool()`` said, for the progress.
+  ///   - undo: takes back whatever is acquired.
   /// - Throws: `SnapshotError`, `LibvirtError`, what the sink threw, `CancellationError`.
-  public func run(_ image: ImageDescription) async throws {
+  public func run(_ image: ImageDescription, reading readSize: UInt64, undo: UndoStack)
+    async throws
+  {
     enter(.snapshotPending, 0)
-    // Before the guest is touched: it may be down later.
-    let readSize = await dataSize()
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: log)
     try await upload.reserve()
 
     let folder = Workspace.newFolder(in: place)
-    undo.push(.removeFolder(path: folder))
+    try undo.push(.removeFolder(path: folder))
     let workspace = try Workspace(folder, in: place, owner: facts.domain.owner)
     enter(.snapshot, 0)
     let before = undo.mark()
@@ -75,6 +77,7 @@ public struct Snapshot: Sendable {
     let isStreamed =
       plan.delivery == .stream
       && (plan.downtime != .untilCloned || source.isOwn || plan.isDeliveryForced)
+    if !isStreamed || source.needsServer { try undo.push(.endPrograms(folder: folder)) }
     if isStreamed {
       try await context.lookingAfter(source) {
         try await stream(source, in: workspace, over: &upload)
@@ -110,12 +113,6 @@ public struct Snapshot: Sendable {
     }
   }
 
-  /// How many bytes of data there are, for the progress; of a network disk `qemu-img` is not asked.
-  private func dataSize() async -> UInt64 {
-    guard plan.delivery == .spool, let path = plan.disk.source.path else { return plan.virtualSize }
-    return (try? await qemuImg.dataSize(path, format: plan.disk.format)) ?? plan.virtualSize
-  }
-
   /// Makes the image while the open point in time is read, and sends it.
   private func stream(
     _ source: DiskFile, in workspace: Workspace, over upload: inout ImageUpload
@@ -143,8 +140,9 @@ public struct Snapshot: Sendable {
       throw SnapshotError(
         .notPossible, "\(plan.format) can't be streamed", remedy: "Use --spool")
     }
-    let disk = try await BlockingWork.run {
-      try EncodedDisk(format) { () throws(SnapshotError) in
+    let disk = try await BlockingCall.run { () throws(SnapshotError) in
+      try EncodedDisk(format, looksForZeros: plan.downtime != .untilSent) {
+        () throws(SnapshotError) in
         try NBDDiskSource(export, cancellation: cancellation)
       }
     }

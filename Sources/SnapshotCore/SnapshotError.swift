@@ -45,6 +45,14 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let badImage = Code(rawValue: "ImageNotGood")
     /// The server could not be put back as it was.
     public static let notRestored = Code(rawValue: "ServerNotRestored")
+    /// The journal could not be written or read.
+    public static let journalFailed = Code(rawValue: "JournalFailed")
+    /// Another run has the server, or all places are taken.
+    public static let serverLocked = Code(rawValue: "ServerLocked")
+    /// What a dead run left could not be undone.
+    public static let notRecovered = Code(rawValue: "NotRecovered")
+    /// The run took longer than it was allowed to.
+    public static let timedOut = Code(rawValue: "TimedOut")
     /// The run was stopped by a signal.
     public static let cancelled = Code(rawValue: "Cancelled")
   }

@@ -7,11 +7,12 @@ struct SpaceCheck: Sendable {
   let place: Workspace.Place
   let qemuImg: QemuImg
 
+  /// - Returns: how many bytes of data there are to read, about.
   /// - Throws: `noSpace` with the needed and the free bytes; `unreadableDisk`.
-  func run() async throws(SnapshotError) {
-    let needed = try await neededBytes()
+  func run() async throws(SnapshotError) -> UInt64 {
+    let (needed, data) = try await neededBytes()
     guard needed > 0, let free = Workspace.freeBytes(in: place.spoolFolder), free < needed else {
-      return
+      return data
     }
     throw SnapshotError(
       .noSpace,
@@ -20,15 +21,18 @@ struct SpaceCheck: Sendable {
       remedy: "Free some space there, or name another folder with --spool-dir")
   }
 
-  private func neededBytes() async throws(SnapshotError) -> UInt64 {
-    guard let path = plan.disk.source.path else { return 0 }
-    let top = facts.disks[plan.disk.target]?.chain.first?.allocatedSize ?? 0
+  private func neededBytes() async throws(SnapshotError) -> (spool: UInt64, data: UInt64) {
+    // Of a network disk `qemu-img` is not asked.
+    guard let path = plan.disk.source.path else { return (0, plan.virtualSize) }
+    let chain = facts.disks[plan.disk.target]?.chain ?? []
+    let top = chain.first?.allocatedSize ?? 0
     let isSpooled = plan.delivery == .spool
     guard isSpooled || plan.mechanism == .backup || plan.downtime == .untilCloned else {
-      return pointInTime(top: top, flat: 0)
+      let allocated = chain.reduce(0) { $0 + $1.allocatedSize }
+      return (pointInTime(top: top, flat: 0), min(allocated, plan.virtualSize))
     }
     let flat = try await qemuImg.dataSize(path, format: plan.disk.format)
-    return pointInTime(top: top, flat: flat) + (isSpooled ? flat : 0)
+    return (pointInTime(top: top, flat: flat) + (isSpooled ? flat : 0), flat)
   }
 
   /// - Parameters:

@@ -116,9 +116,11 @@ public struct Workspace: Sendable {
     }
   }
 
+  /// Where a server's definition is kept while it has none.
+  func definitionPath(of uuid: String) -> String { stateFolder + "/\(uuid).xml" }
+
   /// Writes a server's secure XML where it survives a crash; synced before this returns.
-  func saveDefinition(_ xml: String, of uuid: String) throws(SnapshotError) -> String {
-    let path = stateFolder + "/\(uuid).xml"
+  func saveDefinition(_ xml: String, to path: String) throws(SnapshotError) {
     do {
       let file = try FileDescriptor.open(
         FilePath(path), .writeOnly, options: [.create, .truncate],
@@ -136,7 +138,6 @@ public struct Workspace: Sendable {
         .spoolFailed, "the definition of the server could not be saved to \(path): \(error.tidy)",
         remedy: "Make the folder \(stateFolder) writable, or use another mechanism", cause: error)
     }
-    return path
   }
 
   /// The bytes that may still be written in the spool folder.

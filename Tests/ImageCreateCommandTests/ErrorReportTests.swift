@@ -81,7 +81,7 @@ import Testing
   /// A leftover can only be made by an undo that fails.
   private func leftover(_ error: any Error) async throws -> UndoStack.Leftover {
     let stack = UndoStack { _ in throw error }
-    stack.push(.thaw)
+    try stack.push(.thaw)
     return try #require(await stack.unwind().first)
   }
 }

@@ -166,4 +166,35 @@ import Testing
   func `what has no key or no equals sign is no property`(_ text: String) {
     #expect(MetadataPair(argument: text) == nil)
   }
+
+  @Test(
+    "A time is seconds, or has a unit",
+    arguments: [
+      ("90", "90s", 90), ("1s", "1s", 1), ("15m", "15m", 900), ("2h", "2h", 7200),
+    ] as [(String, String, Int)])
+  func time(_ typed: String, _ text: String, _ seconds: Int) throws {
+    let limit = try #require(try parse(["--timeout", typed, "a", "b"]).timeout)
+    #expect(limit.text == text)
+    #expect(limit.duration == .seconds(seconds))
+  }
+
+  @Test(arguments: ["", "0", "0s", "-1", "1d", "s", "1.5h", "99999999999999999999", "1 h"])
+  func `what is no time is refused`(_ typed: String) {
+    #expect(throws: (any Error).self) { try parse(["--timeout=\(typed)", "a", "b"]) }
+  }
+
+  @Test func `recovery takes a server at most, and everything else needs server and name`() throws {
+    #expect(try parse(["--recover"]).server == nil)
+    let one = try parse(["--recover", "--dry-run", "fed18"])
+    #expect(one.recover && one.dryRun && one.server == "fed18")
+    for (line, complaint) in [
+      (["--recover", "fed18", "snap1"], "--recover takes a server at most, not 'snap1'"),
+      ([], "Missing expected argument '<server>'"),
+      (["fed18"], "Missing expected argument '<name>'"),
+      (["--max-concurrent", "0", "a", "b"], "--max-concurrent is at least 1, not 0"),
+    ] {
+      let error = try #require(throws: (any Error).self) { try parse(line) }
+      #expect(ImageCreate.fullMessage(for: error).contains(complaint))
+    }
+  }
 }

@@ -34,6 +34,9 @@ package final class QemuNBD {
 
   deinit { kill() }
 
+  /// Whether it has not ended.
+  package var isRunning: Bool { process.isRunning }
+
   /// Ends it as a crash would.
   package func kill() {
     guard process.isRunning else { return }

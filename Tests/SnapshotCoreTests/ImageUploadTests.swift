@@ -72,7 +72,7 @@ import Testing
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: quiet)
     do {
       try await upload.reserve()
-      undo.push(.removeFile(path: "/server"))
+      try undo.push(.removeFile(path: "/server"))
       try await upload.send(.file(path: "/x", byteCount: 9), progress: seen)
       upload.keep()
     } catch {

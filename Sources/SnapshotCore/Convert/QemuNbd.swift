@@ -6,8 +6,9 @@ internal import Synchronization
 /// Offers files of this host over NBD with `qemu-nbd --read-only`, so that a disk which no running
 /// QEMU offers is read as one that does.
 ///
-/// The server ends with its last client. We stay connected as long as it is needed: however this
-/// process ends, the server ends as well.
+/// The server ends with its last client. We stay connected as long as it is needed: once connected,
+/// the server ends however this process ends. One that was started and never connected to, because
+/// this process was killed in between, is ended by recovery (``UndoAction/endPrograms(folder:)``).
 struct QemuNbd: Sendable {
   /// How long it may take to end after its last client has gone.
   private static let endLimit = Duration.seconds(10)
@@ -26,7 +27,9 @@ struct QemuNbd: Sendable {
     let server = Server(processFile: workspace.path("qemu-nbd.pid"))
     do {
       try await start(source, export, server, complaints: workspace.path("qemu-nbd.log"))
-      let keeper = try await BlockingWork.run { try Keeper(export, cancellation) }
+      let keeper = try await BlockingCall.run { () throws(SnapshotError) in
+        try Keeper(export, cancellation)
+      }
       defer { keeper.leave() }
       try await body(export)
       keeper.leave()

@@ -31,16 +31,19 @@ public final class EncodedDisk: Sendable {
   /// Opens the source, reads its extents (for qcow2 also looking for zeros among the data, see
   /// ``ZeroScan``), and closes it. Blocks.
   ///
-  /// - Parameter open: opens the point in time; called here, and on the thread of each reader.
+  /// - Parameters:
+  ///   - looksForZeros: whether time may be spent on that, which a guest that is down would pay.
+  ///   - open: opens the point in time; called here, and on the thread of each reader.
   /// - Throws: what `open` throws; `unreadableDisk`, `cancelled`.
   public init(
-    _ format: Format, from open: @escaping @Sendable () throws(SnapshotError) -> any DiskSource
+    _ format: Format, looksForZeros: Bool = true,
+    from open: @escaping @Sendable () throws(SnapshotError) -> any DiskSource
   ) throws(SnapshotError) {
     let source = try open()
     defer { source.close() }
     let extents = try source.extents()
     var runs = DataRuns(extents, size: source.size)
-    if format == .qcow2, try ZeroScan.isWorthwhile(runs, of: source) {
+    if format == .qcow2, looksForZeros, try ZeroScan.isWorthwhile(runs, of: source) {
       runs = DataRuns(try ZeroScan.refine(extents, of: source), size: source.size)
     }
     self.runs = runs

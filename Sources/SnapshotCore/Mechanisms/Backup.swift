@@ -14,15 +14,17 @@ struct Backup {
   func fix() async throws -> DiskFile {
     let socket = context.workspace.path("disk.sock")
     try context.workspace.letOwnerCreateFiles()
-    try await checkIdle()
     let xml = Backup.xml(
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
       scratch: context.workspace.path(Backup.scratchName))
+    // Before the freeze: the journal is not written to while the guest waits.
+    try context.undo.push(
+      .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
     try await Quiesce(context: context).around {
-      context.undo.push(
-        .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
       context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
       try await context.domain.beginBackup(xml: xml)
+    } ready: {
+      try await checkIdle()
     }
     return DiskFile(place: .export(NBDExport(socketPath: socket, name: disk)))
   }

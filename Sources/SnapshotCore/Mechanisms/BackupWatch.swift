@@ -1,7 +1,7 @@
-internal import Foundation
 internal import Libvirt
 internal import Logging
 internal import Synchronization
+internal import SystemPackage
 
 /// Looks after an open backup job while it is read.
 ///
@@ -58,9 +58,8 @@ struct BackupWatch {
   /// - Parameter size: the disk's size: no scratch file gets larger.
   static func isNearlyFull(_ folder: String, growsTo size: UInt64) -> Bool {
     guard let free = Workspace.freeBytes(in: folder), free < reserve else { return false }
-    let scratch = try? URL(filePath: folder + "/" + Backup.scratchName)
-      .resourceValues(forKeys: [.fileAllocatedSizeKey]).fileAllocatedSize
-    return free < size - min(size, UInt64(scratch ?? 0))
+    let scratch = try? FilePath(folder + "/" + Backup.scratchName).stat().blocksAllocated
+    return free < size - min(size, UInt64(scratch ?? 0) * 512)
   }
 
   private func full(_ folder: String, cause: any Error) -> SnapshotError {

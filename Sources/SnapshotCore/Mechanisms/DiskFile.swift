@@ -24,6 +24,11 @@ struct DiskFile: Sendable, Equatable {
   /// Whether it belongs to this run alone, so that the server can go on while it is read.
   var isOwn = false
 
+  /// Whether a program of this run must offer it before it can be streamed.
+  var needsServer: Bool {
+    if case .layers = place { true } else { false }
+  }
+
   /// What to call it in messages.
   var label: String {
     switch place {

@@ -16,13 +16,13 @@ struct Mirror {
     let delta = context.workspace.path("delta.qcow2")
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
-    let job = context.undo.push(.abortMirror(disk: disk, target: delta))
+    let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
     try await waitUntilReady(delta)
     try await Quiesce(context: context).around {
       try await context.domain.abortBlockJob(onDisk: disk)
-      context.undo.forget(job)
     }
+    context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
     let below = context.chain.dropFirst().map(DiskFile.Layer.init)
     return DiskFile(
@@ -31,7 +31,7 @@ struct Mirror {
 
   private func createDelta(_ path: String) async throws {
     let chain = context.chain
-    context.undo.push(.removeFile(path: path))
+    try context.undo.push(.removeFile(path: path))
     try await context.qemuImg.create(
       path, size: context.plan.virtualSize, over: chain.dropFirst().first,
       clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
@@ -42,9 +42,9 @@ struct Mirror {
   private func undefineIfNeeded() async throws -> UndoStack.Mark? {
     guard mechanism == .rebase, context.facts.isPersistent else { return nil }
     let domain = context.domain
-    let path = try context.workspace.saveDefinition(
-      try await domain.xml([.secure, .inactive]), of: domain.uuid)
-    let mark = context.undo.push(.define(xmlPath: path, autostarts: context.facts.autostarts))
+    let path = context.workspace.definitionPath(of: domain.uuid)
+    let mark = try context.undo.push(.define(xmlPath: path, autostarts: context.facts.autostarts))
+    try context.workspace.saveDefinition(try await domain.xml([.secure, .inactive]), to: path)
     var keep: Domain.Keep = [.nvram]
     if context.facts.daemonVersion >= Version(8, 9) { keep.insert(.tpm) }
     context.log.info("undefining for the time of the block job; the definition is in \(path)")

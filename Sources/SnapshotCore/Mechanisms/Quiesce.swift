@@ -10,12 +10,34 @@ struct Quiesce {
   /// How long it may take to show that it is there at all, in seconds.
   private static let probeSeconds: Int32 = 5
 
-  func around(_ moment: () async throws -> Void) async throws {
-    guard context.plan.quiesce != .none, try await agentAnswers() else {
-      try await moment()
-      return
+  /// Runs the moment, within a freeze where the plan has one and the guest takes part.
+  ///
+  /// - Parameter ready: looked at last before the freeze, which is not to wait for anything.
+  func around(
+    _ moment: () async throws -> Void, ready: () async throws -> Void = {}
+  ) async throws {
+    guard context.plan.quiesce != .none else {
+      try await ready()
+      return try await moment()
     }
-    let thaw = context.undo.push(.thaw)
+    do {
+      try await attempt(moment, ready)
+    } catch {
+      try? await context.domain.setAgentTimeout(seconds: nil)
+      throw error
+    }
+    try? await context.domain.setAgentTimeout(seconds: nil)
+  }
+
+  private func attempt(
+    _ moment: () async throws -> Void, _ ready: () async throws -> Void
+  ) async throws {
+    guard try await agentAnswers() else {
+      try await ready()
+      return try await moment()
+    }
+    try await ready()
+    let thaw = try context.undo.push(.thaw)
     let begin: ContinuousClock.Instant
     do {
       try await context.domain.setAgentTimeout(seconds: Quiesce.agentSeconds)
@@ -26,8 +48,7 @@ struct Quiesce {
       // The freeze may still take effect later: the thaw stays on the stack until one succeeds.
       try await context.undo.undo(thaw)
       try giveUp("the freeze failed: \(error.message)", cause: error)
-      try await moment()
-      return
+      return try await moment()
     }
     do {
       try await moment()
@@ -38,7 +59,6 @@ struct Quiesce {
     try await context.undo.undo(thaw)
     let passed = (ContinuousClock.now - begin) / .milliseconds(1)
     context.log.info("thawed (virDomainFSThaw), \(Int(passed.rounded())) ms after the freeze began")
-    try? await context.domain.setAgentTimeout(seconds: nil)
   }
 
   /// Asks before freezing: an agent that hangs would hold the guest's moment up, and one that

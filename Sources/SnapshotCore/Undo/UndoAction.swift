@@ -8,6 +8,8 @@ public enum UndoAction: Sendable, Equatable, Codable {
   case removeFolder(path: String)
   /// Remove one file of this run.
   case removeFile(path: String)
+  /// End programs of a dead run, such as `qemu-img`, that still work in its folder.
+  case endPrograms(folder: String)
   /// Thaw the guest's file systems.
   case thaw
   /// End the mirror of a disk into a file of this run.
@@ -27,6 +29,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .deleteImage(let id): "delete the unfinished image \(id.uuidString.lowercased())"
     case .removeFolder(let path): "remove the folder \(path)"
     case .removeFile(let path): "remove the file \(path)"
+    case .endPrograms(let folder): "end the programs that work in \(folder)"
     case .thaw: "thaw the guest's file systems"
     case .abortMirror(let disk, let target): "end the mirror of disk '\(disk)' into \(target)"
     case .abortBackup: "end the backup job"
@@ -48,6 +51,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .deleteImage(let id): return "openstack image delete \(id.uuidString.lowercased())"
     case .removeFolder(let path): return "rm -r \(path.quotedForShell)"
     case .removeFile(let path): return "rm \(path.quotedForShell)"
+    case .endPrograms(let folder): return "pkill -f -- \(folder.quotedForShell)"
     case .thaw: return "\(virsh) domfsthaw \(server)"
     case .abortMirror(let disk, _):
       return "\(virsh) blockjob \(server) \(disk.quotedForShell) --abort"
@@ -61,14 +65,38 @@ public enum UndoAction: Sendable, Equatable, Codable {
     }
   }
 
+  /// Its kind, for `scripts/torture`.
+  var name: String {
+    switch self {
+    case .deleteImage: "deleteImage"
+    case .removeFolder: "removeFolder"
+    case .removeFile: "removeFile"
+    case .endPrograms: "endPrograms"
+    case .thaw: "thaw"
+    case .abortMirror: "abortMirror"
+    case .abortBackup: "abortBackup"
+    case .define: "define"
+    case .start: "start"
+    case .attach: "attach"
+    }
+  }
+
+  /// Whether the server is not as it was until this is done.
+  public var concernsServer: Bool {
+    switch self {
+    case .deleteImage, .removeFolder, .removeFile, .endPrograms: false
+    case .thaw, .abortMirror, .abortBackup, .define, .start, .attach: true
+    }
+  }
+
   /// How long it may take before it is given up.
   var limit: Duration {
     switch self {
-    case .removeFile, .removeFolder: .seconds(60)
+    case .removeFile, .removeFolder, .endPrograms: .seconds(60)
     case .thaw, .deleteImage, .define, .attach: .seconds(120)
     // The state change lock alone may take 30 s, memory comes back from disk.
     case .abortMirror, .abortBackup: .seconds(120)
-    case .start: .seconds(600)
+    case .start: .seconds(3600)
     }
   }
 }
@@ -78,7 +106,7 @@ extension String {
   var quotedForShell: String { "'" + replacing("'", with: "'\\''") + "'" }
 
   /// The same, but as it is where a shell takes it so: ordinary names and URIs stay readable.
-  var shellWord: String { !isEmpty && allSatisfy(\.isPlainInShell) ? self : quotedForShell }
+  package var shellWord: String { !isEmpty && allSatisfy(\.isPlainInShell) ? self : quotedForShell }
 }
 
 extension Character {

@@ -4,16 +4,25 @@ public import Libvirt
 /// Does undo actions on a real server. Each may be done twice, and does nothing where there is
 /// nothing left to undo.
 public struct UndoPerformer: Sendable {
-  let domain: Domain
-  let deleteImage: @Sendable (UUID) async throws -> Void
+  private let link: ServerLink
+  private let server: ServerIdentity
+  private let deleteImage: @Sendable (UUID) async throws -> Void
+
+  /// How long an agent may take to answer a thaw, in seconds.
+  private static let agentSeconds: Int32 = 20
 
   /// Makes a performer.
   ///
   /// - Parameters:
-  ///   - domain: the server.
+  ///   - server: the server, which may not be there any more.
+  ///   - connection: a connection to its daemon, where there is one already.
   ///   - deleteImage: deletes an image; one that is gone already is a success.
-  public init(domain: Domain, deleteImage: @escaping @Sendable (UUID) async throws -> Void) {
-    self.domain = domain
+  public init(
+    server: ServerIdentity, over connection: Connection?,
+    deleteImage: @escaping @Sendable (UUID) async throws -> Void
+  ) {
+    link = ServerLink(server, over: connection)
+    self.server = server
     self.deleteImage = deleteImage
   }
 
@@ -22,36 +31,45 @@ public struct UndoPerformer: Sendable {
     switch action {
     case .deleteImage(let id): try await deleteImage(id)
     case .removeFolder(let path), .removeFile(let path):
-      if FileManager.default.fileExists(atPath: path) {
+      if (try? FileManager.default.attributesOfItem(atPath: path)) != nil {
         try FileManager.default.removeItem(atPath: path)
       }
-    case .define(let path, let autostarts): try await define(path, autostarts: autostarts)
-    case .start: try await start()
+    case .endPrograms(let folder): try await StrayPrograms(of: folder).end()
+    case .define(let path, let autostarts):
+      try await link.reaching { try await define(path, autostarts: autostarts, over: $0) }
+    case .start: try await onServer { try await start($0) }
     // What was done to a running guest has gone with it.
-    case .thaw: try await unlessGone { try await thaw() }
+    case .thaw: try await onServer { try await thaw($0) }
     case .abortMirror(let disk, let target):
-      try await unlessGone { try await abortMirror(disk: disk, target: target) }
+      try await onServer { try await abortMirror(of: $0, disk: disk, target: target) }
     case .abortBackup(let socket, let wasRunning):
-      try await unlessGone { try await abortBackup(socket: socket, wasRunning: wasRunning) }
-    case .attach(let xml, _): try await unlessGone { try await attach(xml) }
+      try await onServer { try await abortBackup(of: $0, socket: socket, wasRunning: wasRunning) }
+    case .attach(let xml, _): try await onServer { try await attach(xml, to: $0) }
     }
   }
 
   /// A transient server that was stopped meanwhile is not there any more.
-  private func unlessGone(_ body: () async throws -> Void) async throws {
-    do {
-      try await body()
-    } catch let error as LibvirtError where error.code == .noDomain {
-      return
+  private func onServer(_ body: @Sendable (Domain) async throws -> Void) async throws {
+    try await link.reaching { link in
+      guard let domain = try await link.domain() else { return }
+      do {
+        try await body(domain)
+      } catch let error as LibvirtError where error.code == .noDomain {
+        return
+      }
     }
   }
 
   /// A freeze that timed out may still take effect later, and a thaw fails until it has: keep
   /// trying until one succeeds. A guest that is gone is not frozen.
-  private func thaw() async throws {
+  private func thaw(_ domain: Domain) async throws {
     while true {
       do {
+        // An agent that hangs would hold the call, and with it the daemon's lock, for ever; a daemon
+        // older than 5.10 has no such bound.
+        try? await domain.setAgentTimeout(seconds: UndoPerformer.agentSeconds)
         try await domain.thaw()
+        try? await domain.setAgentTimeout(seconds: nil)
         return
       } catch {
         let state = try await domain.state()
@@ -65,7 +83,7 @@ public struct UndoPerformer: Sendable {
   }
 
   /// Ends our mirror and nobody else's.
-  private func abortMirror(disk: String, target: String) async throws {
+  private func abortMirror(of domain: Domain, disk: String, target: String) async throws {
     let mirror = try DomainXML.parse(try await domain.xml()).disks.first { $0.target == disk }?
       .mirror
     guard mirror?.path == target else { return }
@@ -73,7 +91,7 @@ public struct UndoPerformer: Sendable {
   }
 
   /// Ends our backup job and nobody else's, and waits until it is gone with its scratch file.
-  private func abortBackup(socket: String, wasRunning: Bool) async throws {
+  private func abortBackup(of domain: Domain, socket: String, wasRunning: Bool) async throws {
     var isAborted = false
     while let xml = try await domain.backupXML(), xml.contains(socket.escapedForXML) {
       if !isAborted {
@@ -86,35 +104,44 @@ public struct UndoPerformer: Sendable {
     if wasRunning, try await domain.isPausedByDiskError() { try await domain.resume() }
   }
 
-  private func define(_ path: String, autostarts: Bool) async throws {
-    let isDefined: Bool
-    do { isDefined = try await domain.isPersistent() } catch let error where error.code == .noDomain
-    {
-      isDefined = false
-    }
+  private func define(_ path: String, autostarts: Bool, over link: ServerLink) async throws {
+    let domain = try await link.domain()
+    let isDefined = if let domain { try await isPersistent(domain) } else { false }
     if !isDefined {
       // Whoever defines the server also gets its NVRAM and TPM back: undefining kept them.
-      try await domain.connection.define(xml: String(contentsOfFile: path, encoding: .utf8))
+      try await link.connection().define(xml: String(contentsOfFile: path, encoding: .utf8))
     }
-    if autostarts { try await domain.setAutostart(true) }
+    if autostarts { try await link.domain()?.setAutostart(true) }
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  private func start() async throws {
-    switch try await domain.state() {
-    case .shutOff:
-      // Without the saved memory this would be a reboot, which nobody asked for.
-      guard try await domain.hasManagedSaveImage() else {
-        throw SnapshotError(
-          .notRestored, "server '\(domain.name)' is shut off and its managed save image is gone",
-          remedy: "Start it yourself if it is to run")
-      }
-      try await domain.start()
-    default: return
+  private func isPersistent(_ domain: Domain) async throws(LibvirtError) -> Bool {
+    do {
+      return try await domain.isPersistent()
+    } catch {
+      // It was stopped since it was found.
+      guard error.code == .noDomain else { throw error }
+      return false
     }
   }
 
-  private func attach(_ xml: String) async throws {
+  private func start(_ domain: Domain) async throws {
+    // The daemon goes on saving when the one who asked for it has died.
+    while try await domain.job() != nil { try await Task.sleep(for: .milliseconds(100)) }
+    guard try await domain.state() == .shutOff else { return }
+    // Without the saved memory this would be a reboot, which nobody asked for.
+    guard try await domain.hasManagedSaveImage() else {
+      throw SnapshotError(
+        .notRestored, "server '\(domain.name)' is shut off and its managed save image is gone",
+        remedy: "Start it yourself if it is to run")
+    }
+    try await domain.start()
+  }
+
+  private func attach(_ xml: String, to domain: Domain) async throws {
+    let state = try await domain.state()
+    // One that was shut down meanwhile has the device in its definition.
+    guard state == .running || state == .blocked || state == .paused else { return }
     let address = try DomainXML.hostDeviceKey(xml)
     let devices = try DomainXML.parse(try await domain.xml()).hostDevices
     guard try !devices.contains(where: { try DomainXML.hostDeviceKey($0.xml) == address }) else {

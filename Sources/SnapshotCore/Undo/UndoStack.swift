@@ -18,7 +18,9 @@ public final class UndoStack: Sendable {
     public let error: any Error
   }
 
-  private struct Entry {
+  /// One action on the stack, as the journal holds it.
+  struct Entry: Sendable, Equatable, Codable {
+    /// Which push it was, from 1.
     let number: Int
     /// The number of the entry whose height it has: its own, unless it was put below another one.
     let height: Int
@@ -30,53 +32,68 @@ public final class UndoStack: Sendable {
     var next = 0
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
+  private let journal: Journal?
   private let perform: Performer
 
   /// Makes an empty stack.
-  public init(perform: @escaping Performer) { self.perform = perform }
+  ///
+  /// - Parameter journal: where each action is written before the thing is acquired; nil keeps them
+  ///   in memory only.
+  public convenience init(journal: Journal? = nil, perform: @escaping Performer) {
+    self.init(entries: [], journal: journal, perform: perform)
+  }
+
+  /// Makes the stack of a run that is dead.
+  init(entries: [Entry], journal: Journal?, perform: @escaping Performer) {
+    state = Mutex(State(entries: entries, next: entries.map(\.number).max() ?? 0))
+    self.journal = journal
+    self.perform = perform
+  }
 
   /// What would be undone now, last first.
   public var pending: [UndoAction] { state.withLock { $0.entries.reversed().map(\.action) } }
 
-  /// Notes an action; to be called *before* the thing is acquired.
+  /// Notes an action; to be called *before* the thing is acquired. When this returns, the journal
+  /// has it on disk.
+  ///
+  /// - Throws: `journalFailed`; the action is then not on the stack.
   @discardableResult
-  func push(_ action: UndoAction) -> Mark {
-    state.withLock { state in
-      state.next += 1
-      state.entries.append(Entry(number: state.next, height: state.next, action: action))
-      return Mark(number: state.next)
-    }
+  func push(_ action: UndoAction) throws(SnapshotError) -> Mark {
+    try push(action, below: nil)
   }
 
   /// Notes an action that is to be done after those pushed since another one, as that is.
-  func push(_ action: UndoAction, below mark: Mark) -> Mark {
-    state.withLock { state in
-      state.next += 1
-      let index = state.entries.firstIndex { $0.height >= mark.number } ?? state.entries.endIndex
-      state.entries.insert(
-        Entry(number: state.next, height: mark.number, action: action), at: index)
-      return Mark(number: state.next)
+  func push(_ action: UndoAction, below mark: Mark?) throws(SnapshotError) -> Mark {
+    // The journal's order is the stack's: it is written to with the stack locked.
+    try state.withLock { (state) throws(SnapshotError) -> Mark in
+      let number = state.next + 1
+      let entry = Entry(number: number, height: mark?.number ?? number, action: action)
+      try journal?.write(.push(entry))
+      state.next = number
+      let index =
+        mark.flatMap { mark in state.entries.firstIndex { $0.height >= mark.number } }
+        ?? state.entries.endIndex
+      state.entries.insert(entry, at: index)
+      return Mark(number: number)
     }
   }
 
   /// Takes an action off without doing it: the thing is gone or is to stay.
   func forget(_ mark: Mark) {
-    state.withLock { $0.entries.removeAll { $0.number == mark.number } }
+    remove(mark.number) { .forgotten($0) }
   }
 
   /// Does one action now; on failure it stays, to be tried once more by `unwind`.
   func undo(_ mark: Mark) async throws {
-    let action = state.withLock { $0.entries.first { $0.number == mark.number }?.action }
-    guard let action else { return }
-    try await run(action)
-    forget(mark)
+    let entry = state.withLock { $0.entries.first { $0.number == mark.number } }
+    if let entry { try await undo(entry) }
   }
 
   /// Does the action pushed last of those that fit, if there is one, now.
   func undo(_ fits: (UndoAction) -> Bool) async throws {
-    let number = state.withLock { $0.entries.last { fits($0.action) }?.number }
-    if let number { try await undo(Mark(number: number)) }
+    let entry = state.withLock { $0.entries.last { fits($0.action) } }
+    if let entry { try await undo(entry) }
   }
 
   /// Does everything that was pushed after `mark` (everything at all for nil), last first.
@@ -84,15 +101,18 @@ public final class UndoStack: Sendable {
   /// One that fails never stops the next, and stays on the stack. A cancelled caller does not cut
   /// it short.
   ///
+  /// - Parameter report: told of each action that was done.
   /// - Returns: what failed.
   @discardableResult
-  public func unwind(to mark: Mark? = nil) async -> [Leftover] {
+  public func unwind(to mark: Mark? = nil, report: (UndoAction) -> Void = { _ in }) async
+    -> [Leftover]
+  {
     let entries = state.withLock { $0.entries.filter { $0.height > mark?.number ?? 0 } }
     var leftovers: [Leftover] = []
     for entry in entries.reversed() {
       do {
-        try await run(entry.action)
-        forget(Mark(number: entry.number))
+        try await undo(entry)
+        report(entry.action)
       } catch {
         leftovers.append(Leftover(action: entry.action, error: error))
       }
@@ -102,6 +122,20 @@ public final class UndoStack: Sendable {
 
   /// Where the stack stands now.
   func mark() -> Mark { state.withLock { Mark(number: $0.next) } }
+
+  private func undo(_ entry: Entry) async throws {
+    try await run(entry.action)
+    remove(entry.number) { .undone($0) }
+  }
+
+  private func remove(_ number: Int, _ record: (Int) -> Journal.Record) {
+    state.withLock { state in
+      guard let index = state.entries.firstIndex(where: { $0.number == number }) else { return }
+      let entry = state.entries.remove(at: index)
+      // What can't be written down is undone once more by recovery, which does no harm.
+      try? journal?.write(record(entry.number), about: entry.action)
+    }
+  }
 
   /// Runs an action in a task of its own: the caller's cancellation does not reach it.
   private func run(_ action: UndoAction) async throws {

@@ -53,7 +53,7 @@ import Testing
     try await QemuNbd().serve(
       source, in: try Self.workspace(folder), cancellation: NBDCancellation()
     ) { export in
-      let disk = try await BlockingWork.run {
+      let disk = try await BlockingCall.run { () throws(SnapshotError) in
         try EncodedDisk(.raw) { () throws(SnapshotError) in try NBDDiskSource(export) }
       }
       let reader = try disk.makeReader()

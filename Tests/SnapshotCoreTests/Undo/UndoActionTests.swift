@@ -15,6 +15,10 @@ import Testing
     ),
     (.removeFolder(path: "/spool/x"), "remove the folder /spool/x", "rm -r '/spool/x'"),
     (.removeFile(path: "/spool/x/d"), "remove the file /spool/x/d", "rm '/spool/x/d'"),
+    (
+      .endPrograms(folder: "/spool/x"), "end the programs that work in /spool/x",
+      "pkill -f -- '/spool/x'"
+    ),
     (.thaw, "thaw the guest's file systems", "virsh -c qemu:///system domfsthaw 'fed18'"),
     (
       .abortMirror(disk: "vda", target: "/spool/d"), "end the mirror of disk 'vda' into /spool/d",

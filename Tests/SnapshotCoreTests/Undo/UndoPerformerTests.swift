@@ -9,7 +9,9 @@ import Testing
 /// nothing left to undo.
 @Suite struct UndoPerformerTests {
   private func performer(_ domain: Domain) -> UndoPerformer {
-    UndoPerformer(domain: domain) { Issue.record("image \($0) was deleted") }
+    UndoPerformer(server: domain.identity, over: domain.connection) {
+      Issue.record("image \($0) was deleted")
+    }
   }
 
   private func temporaryPath() -> String {
@@ -18,7 +20,8 @@ import Testing
 
   @Test func `an image is deleted by the image service`() async throws {
     let deleted = Mutex<[UUID]>([])
-    let performer = UndoPerformer(domain: try await TestDriver.server()) { id in
+    let server = try await TestDriver.server()
+    let performer = UndoPerformer(server: server.identity, over: server.connection) { id in
       deleted.withLock { $0.append(id) }
     }
     let id = UUID()
@@ -120,5 +123,11 @@ import Testing
       try DomainXML.parse(try await server.xml()).hostDevices.first)
     try await performer(server).perform(.attach(deviceXML: device.xml, label: device.label))
     #expect(try DomainXML.parse(try await server.xml()).hostDevices == [device])
+  }
+}
+
+extension Domain {
+  fileprivate var identity: ServerIdentity {
+    ServerIdentity(uuid: uuid, name: name, uri: connection.uri)
   }
 }

@@ -34,34 +34,34 @@ import Testing
     Issue.record("\(action) was performed")
   }
 
-  @Test func `the last pushed is undone first`() async {
+  @Test func `the last pushed is undone first`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two, Self.three] { stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
     #expect(stack.pending == [Self.three, Self.two, Self.one])
     #expect(await stack.unwind().isEmpty)
     #expect(recorder.done == [Self.three, Self.two, Self.one])
     #expect(stack.pending.isEmpty)
   }
 
-  @Test func `an empty stack does nothing`() async {
+  @Test func `an empty stack does nothing`() async throws {
     let stack = UndoStack(perform: Self.untouched)
     #expect(await stack.unwind().isEmpty)
   }
 
-  @Test func `pushing, marking and forgetting perform nothing`() async {
+  @Test func `pushing, marking and forgetting perform nothing`() async throws {
     let stack = UndoStack(perform: Self.untouched)
-    let mark = stack.push(Self.one)
+    let mark = try stack.push(Self.one)
     _ = stack.mark()
     stack.forget(mark)
     #expect(stack.pending.isEmpty)
     #expect(await stack.unwind().isEmpty)
   }
 
-  @Test func `one that fails never stops the next, is reported and stays`() async {
+  @Test func `one that fails never stops the next, is reported and stays`() async throws {
     let recorder = Recorder(failing: [Self.two])
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two, Self.three] { stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
     let leftovers = await stack.unwind()
     #expect(recorder.done == [Self.three, Self.two, Self.one])
     #expect(leftovers.map(\.action) == [Self.two])
@@ -69,10 +69,11 @@ import Testing
     #expect(stack.pending == [Self.two])
   }
 
-  @Test func `what failed is tried again by the next unwinding, and nothing else is`() async {
+  @Test func `what failed is tried again by the next unwinding, and nothing else is`() async throws
+  {
     let recorder = Recorder(failing: [Self.two])
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two] { stack.push(action) }
+    for action in [Self.one, Self.two] { try stack.push(action) }
     #expect(await stack.unwind().count == 1)
     recorder.heal()
     #expect(await stack.unwind().isEmpty)
@@ -80,13 +81,13 @@ import Testing
     #expect(stack.pending.isEmpty)
   }
 
-  @Test func `unwinding to a mark leaves what was pushed before it`() async {
+  @Test func `unwinding to a mark leaves what was pushed before it`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    stack.push(Self.one)
+    try stack.push(Self.one)
     let mark = stack.mark()
-    stack.push(Self.two)
-    stack.push(Self.three)
+    try stack.push(Self.two)
+    try stack.push(Self.three)
     #expect(await stack.unwind(to: mark).isEmpty)
     #expect(recorder.done == [Self.three, Self.two])
     #expect(stack.pending == [Self.one])
@@ -94,26 +95,26 @@ import Testing
     #expect(recorder.done.count == 2)
   }
 
-  @Test func `a mark stays good when something before it is forgotten`() async {
+  @Test func `a mark stays good when something before it is forgotten`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let first = stack.push(Self.one)
-    stack.push(Self.two)
+    let first = try stack.push(Self.one)
+    try stack.push(Self.two)
     let mark = stack.mark()
-    stack.push(Self.three)
+    try stack.push(Self.three)
     stack.forget(first)
     await stack.unwind(to: mark)
     #expect(recorder.done == [Self.three])
     #expect(stack.pending == [Self.two])
   }
 
-  @Test func `an action can be put below another one`() async {
+  @Test func `an action can be put below another one`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let first = stack.push(Self.one)
+    let first = try stack.push(Self.one)
     let mark = stack.mark()
-    stack.push(Self.two)
-    let below = stack.push(Self.three, below: first)
+    try stack.push(Self.two)
+    let below = try stack.push(Self.three, below: first)
     #expect(stack.pending == [Self.two, Self.one, Self.three])
     await stack.unwind(to: mark)
     #expect(recorder.done == [Self.two])
@@ -125,41 +126,41 @@ import Testing
   @Test func `one action can be undone out of order, once`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let mark = stack.push(Self.one)
-    stack.push(Self.two)
+    let mark = try stack.push(Self.one)
+    try stack.push(Self.two)
     try await stack.undo(mark)
     try await stack.undo(mark)
     #expect(recorder.done == [Self.one])
     #expect(stack.pending == [Self.two])
   }
 
-  @Test func `one action that fails when undone stays for the unwinding`() async {
+  @Test func `one action that fails when undone stays for the unwinding`() async throws {
     let recorder = Recorder(failing: [Self.one])
     let stack = UndoStack(perform: recorder.perform)
-    let mark = stack.push(Self.one)
+    let mark = try stack.push(Self.one)
     await #expect(throws: Broken.self) { try await stack.undo(mark) }
     #expect(stack.pending == [Self.one])
     recorder.heal()
     #expect(await stack.unwind().isEmpty)
   }
 
-  @Test func `the same action pushed twice is undone twice`() async {
+  @Test func `the same action pushed twice is undone twice`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    stack.push(.thaw)
-    stack.push(.thaw)
+    try stack.push(.thaw)
+    try stack.push(.thaw)
     await stack.unwind()
     #expect(recorder.done == [.thaw, .thaw])
   }
 
-  @Test func `a cancelled caller does not cut the unwinding short`() async {
+  @Test func `a cancelled caller does not cut the unwinding short`() async throws {
     let done = Mutex<[UndoAction]>([])
     let stack = UndoStack { action in
       try Task.checkCancellation()
       try await Task.sleep(for: .milliseconds(10))
       done.withLock { $0.append(action) }
     }
-    for action in [Self.one, Self.two, Self.three] { stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
     let work = Task {
       while !Task.isCancelled { await Task.yield() }
       return await stack.unwind().count
@@ -169,13 +170,13 @@ import Testing
     #expect(done.withLock { $0 } == [Self.three, Self.two, Self.one])
   }
 
-  @Test func `a caller that is cancelled in the middle waits for the end`() async {
+  @Test func `a caller that is cancelled in the middle waits for the end`() async throws {
     let recorder = Recorder()
     let stack = UndoStack { action in
       try await Task.sleep(for: .milliseconds(20))
       try await recorder.perform(action)
     }
-    for action in [Self.one, Self.two, Self.three] { stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
     let work = Task { await stack.unwind().count }
     while recorder.done.isEmpty { await Task.yield() }
     work.cancel()

@@ -1,0 +1,97 @@
+internal import Foundation
+internal import Libvirt
+internal import Logging
+internal import SnapshotCore
+
+/// Undoes what runs that died have left: all of them for `--recover`, those of one server before a
+/// run of its own.
+struct Recoverer {
+  let options: ImageCreateOptions
+  let environment: [String: String]
+  let log: Logger
+
+  private var places: Places { Places(environment: environment) }
+
+  /// What `--recover` does.
+  ///
+  /// - Throws: `notRecovered` where something is left.
+  func recover(with locks: HostLocks) async throws {
+    let (dead, damaged) = DeadRun.all(in: places.journalFolder)
+    let chosen = dead.filter { run in
+      guard let server = options.server else { return true }
+      return run.header.serverName == server
+        || run.header.serverID == server.lowercased()
+    }
+    for error in damaged { Terminal.error(ErrorReport.line(for: error)) }
+    var leftCount = damaged.count
+    if chosen.isEmpty, damaged.isEmpty {
+      Terminal.output("Nothing is left to be undone.\n")
+      return
+    }
+    for run in chosen {
+      Terminal.output(Recoverer.title(run) + "\n")
+      if options.dryRun {
+        for action in run.pending { Terminal.output("  would \(action.purpose)\n") }
+        continue
+      }
+      let lock: HostLocks.Lock
+      do {
+        lock = try await locks.lock(run.header.server, waits: options.wait, for: "recovery")
+      } catch {
+        Terminal.error(ErrorReport.line(for: error))
+        leftCount += 1
+        continue
+      }
+      leftCount += await undo(run) { Terminal.output("  \($0)\n") }.count
+      withExtendedLifetime(lock) {}
+    }
+    if options.dryRun {
+      Terminal.output("\nNothing was touched (--dry-run).\n")
+    } else if leftCount > 0 {
+      throw SnapshotError(
+        .notRecovered, "not everything could be undone",
+        remedy: "Do as printed above, then run `image-create --recover` again")
+    }
+  }
+
+  /// Undoes what dead runs of a server left; the caller holds its lock.
+  ///
+  /// - Throws: `notRecovered` where the server is not as it was after that.
+  func makeWay(for server: ServerIdentity) async throws {
+    let (dead, _) = DeadRun.all(in: places.journalFolder)
+    for run in dead where run.header.serverID == server.uuid {
+      guard !options.dryRun else {
+        log.warning("\(Recoverer.title(run)); a run undoes first what it left")
+        continue
+      }
+      log.warning("\(Recoverer.title(run)); undoing first what it left")
+      let leftovers = await undo(run) { log.info("\($0)") }
+      if let leftover = leftovers.first(where: { $0.action.concernsServer }) {
+        throw SnapshotError(
+          .notRecovered,
+          "server '\(server.name)' is not as it was before a run that died: could not "
+            + leftover.action.purpose,
+          remedy: "Do by hand what is printed above, then run `image-create --recover`")
+      }
+    }
+  }
+
+  private func undo(_ run: DeadRun, report: (String) -> Void) async -> [UndoStack.Leftover] {
+    let server = run.header.server
+    let choice = StoreChoice(options: options, environment: environment, log: log)
+    let performer = UndoPerformer(server: server, over: nil) { id in
+      let store = try choice.store(of: run.header.store)
+      try await StoreSink(store: store, minRAM: 0).discard(id)
+    }
+    let leftovers = await run.undo(performer.perform) { report("did \($0.purpose)") }
+    for leftover in leftovers {
+      Terminal.error(ErrorReport.line(for: leftover, server: server.name, uri: server.uri))
+    }
+    return leftovers
+  }
+
+  private static func title(_ run: DeadRun) -> String {
+    "snapshot '\(run.header.image)' of server '\(run.header.serverName)', begun at "
+      + "\(run.header.began) by process \(run.header.process), died"
+  }
+}

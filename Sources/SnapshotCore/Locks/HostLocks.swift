@@ -1,0 +1,187 @@
+internal import Foundation
+internal import Glibc
+internal import SystemPackage
+
+/// Keeps the runs on this host apart, of all users: one for each server, and so many at a time.
+///
+/// The kernel's locks on small files (`flock`): they end with the process that holds them, however
+/// it ends. What such a file says of its holder is for messages only.
+public struct HostLocks: Sendable {
+  /// Where the files are.
+  public let folder: String
+  /// Told what is waited for.
+  private let notice: @Sendable (String) -> Void
+
+  /// How often a lock that is held is tried again.
+  private static let interval = Duration.milliseconds(250)
+  /// More runs than this are never counted.
+  private static let mostSlots = 4096
+
+  /// Uses a folder that every user can write to, like `/tmp`; makes it where it is missing.
+  ///
+  /// - Throws: `serverLocked` where it can't be used.
+  public init(folder: String, notice: @escaping @Sendable (String) -> Void)
+    throws(SnapshotError)
+  {
+    self.folder = folder
+    self.notice = notice
+    do {
+      let isNew = HostLocks.makes(folder)
+      if isNew || geteuid() == 0 {
+        // Without following a link that someone else put there; root takes over what it finds.
+        let directory = try FileDescriptor.open(
+          FilePath(folder), .readOnly, options: [.directory, .noFollow, .closeOnExec])
+        try directory.closeAfter {
+          guard fchown(directory.rawValue, geteuid(), getegid()) == 0,
+            fchmod(directory.rawValue, 0o1777) == 0
+          else { throw Errno(rawValue: errno) }
+        }
+      }
+    } catch {
+      throw HostLocks.unusable(folder, error)
+    }
+  }
+
+  /// - Returns: false where there is something already.
+  private static func makes(_ folder: String) -> Bool {
+    (try? FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false)) != nil
+  }
+
+  /// A lock that is held; let go when the last reference goes.
+  public final class Lock: Sendable {
+    private let file: FileDescriptor
+
+    fileprivate init(_ file: FileDescriptor) { self.file = file }
+
+    deinit { try? file.close() }
+  }
+
+  /// Locks a server.
+  ///
+  /// - Parameters:
+  ///   - waits: whether to wait for whoever holds it.
+  ///   - purpose: what it is for, in others' messages.
+  /// - Throws: `serverLocked` with the holder; `CancellationError` as `cancelled`.
+  public func lock(_ server: ServerIdentity, waits: Bool, for purpose: String)
+    async throws(SnapshotError) -> Lock
+  {
+    let path = folder + "/" + server.uuid + ".lock"
+    if let lock = try take(path, purpose) { return lock }
+    let reason = "server '\(server.name)' is being snapshotted by \(holder(path))"
+    guard waits else {
+      throw SnapshotError(
+        .serverLocked, reason, remedy: "Try again when that is over, or wait for it with --wait")
+    }
+    notice("waiting: \(reason)")
+    return try await wait { () throws(SnapshotError) in try take(path, purpose) }
+  }
+
+  /// Takes one of the host's places for runs, the lowest that is free.
+  ///
+  /// - Parameter most: how many places there are for this run.
+  /// - Throws: `serverLocked` where all are taken; `cancelled`.
+  public func place(among most: Int?, waits: Bool, for purpose: String)
+    async throws(SnapshotError) -> Lock
+  {
+    if let lock = try takePlace(among: most, purpose) { return lock }
+    let count = most ?? HostLocks.mostSlots
+    let reason = "\(count) snapshots are under way on this host, as many as --max-concurrent allows"
+    guard waits else {
+      throw SnapshotError(
+        .serverLocked, reason,
+        remedy: "Try again when one of them is over, or wait for it with --wait")
+    }
+    notice("waiting: \(reason)")
+    return try await wait { () throws(SnapshotError) in try takePlace(among: most, purpose) }
+  }
+
+  private func takePlace(among most: Int?, _ purpose: String) throws(SnapshotError) -> Lock? {
+    for number in 0..<(most ?? HostLocks.mostSlots) {
+      if let lock = try take(folder + "/place-\(number).lock", purpose) { return lock }
+    }
+    return nil
+  }
+
+  private func wait(_ attempt: () throws(SnapshotError) -> Lock?)
+    async throws(SnapshotError) -> Lock
+  {
+    while true {
+      if let lock = try attempt() { return lock }
+      do { try await Task.sleep(for: HostLocks.interval) } catch { throw .cancelled }
+    }
+  }
+
+  /// - Returns: nil where someone else holds it.
+  private func take(_ path: String, _ purpose: String) throws(SnapshotError) -> Lock? {
+    do {
+      let file = try HostLocks.open(path)
+      guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+        let reason = Errno(rawValue: errno)
+        try file.close()
+        guard reason == .wouldBlock else { throw reason }
+        return nil
+      }
+      let lock = Lock(file)
+      let holder = Holder(
+        process: getpid(), user: NSUserName(), since: Date.now.formatted(.iso8601),
+        purpose: purpose)
+      // A full file system is no reason not to hold it.
+      if ftruncate(file.rawValue, 0) == 0, let text = try? JSONEncoder().encode(holder) {
+        _ = try? file.writeAll(toAbsoluteOffset: 0, text)
+      }
+      return lock
+    } catch {
+      throw HostLocks.unusable(path, error)
+    }
+  }
+
+  /// Kernels refuse `O_CREAT` on someone else's file in a sticky folder (`protected_regular`), so it
+  /// is asked for only where there is no file.
+  private static func open(_ path: String) throws -> FileDescriptor {
+    while true {
+      do {
+        return try FileDescriptor.open(
+          FilePath(path), .readWrite, options: [.noFollow, .closeOnExec])
+      } catch Errno.noSuchFileOrDirectory {}
+      do {
+        let file = try FileDescriptor.open(
+          FilePath(path), .readWrite,
+          options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
+          permissions: .ownerReadWrite)
+        // Others lock it as well.
+        guard fchmod(file.rawValue, 0o666) == 0 else { throw Errno(rawValue: errno) }
+        return file
+      } catch Errno.fileExists {}
+    }
+  }
+
+  /// Who holds a lock, as far as its file says.
+  private func holder(_ path: String) -> String {
+    guard let text = FileManager.default.contents(atPath: path)?.prefix(4096),
+      let holder = try? JSONDecoder().decode(Holder.self, from: text)
+    else { return "another process" }
+    return holder.description
+  }
+
+  private struct Holder: Codable, CustomStringConvertible {
+    let process: Int32
+    let user: String
+    let since: String
+    let purpose: String
+
+    var description: String {
+      let parts = "process \(process) of \(user) since \(since) (\(purpose))"
+      // Any user may have written this.
+      return String(
+        parts.filter { !$0.isNewline && !$0.unicodeScalars.contains { $0.value < 32 } }
+          .prefix(300))
+    }
+  }
+
+  private static func unusable(_ path: String, _ error: any Error) -> SnapshotError {
+    SnapshotError(
+      .serverLocked, "the lock \(path) could not be used: \(error.tidy)",
+      remedy: "Check who owns it; root may remove it while no snapshot runs", cause: error)
+  }
+}

@@ -1,0 +1,217 @@
+internal import Foundation
+internal import Glibc
+internal import SystemPackage
+
+/// The file from which a later run undoes a dead one: one for each running snapshot.
+///
+/// A line of JSON each: first who runs and on what, then each undo action before the thing is
+/// acquired, then which of them are over. It holds no secrets; a server's definition, which may,
+/// lies beside it in a file of its own. The kernel's lock on it (`flock`) tells a dead run from a
+/// living one.
+public final class Journal: Sendable {
+  /// Who runs, and on what.
+  public struct Header: Sendable, Equatable, Codable {
+    /// The version of the format.
+    public var version = Journal.version
+    /// The server's UUID.
+    public let serverID: String
+    /// The server's name.
+    public let serverName: String
+    /// The libvirt connection's URI.
+    public let uri: String
+    /// The new image's name.
+    public let image: String
+    /// Where the image goes, so that recovery does not look in another place.
+    public let store: String
+    /// The process.
+    public let process: Int32
+    /// When the run began, ISO 8601.
+    public let began: String
+
+    /// Describes this process's run.
+    public init(server: ServerIdentity, image: String, store: String) {
+      serverID = server.uuid
+      serverName = server.name
+      uri = server.uri
+      self.image = image
+      self.store = store
+      process = getpid()
+      began = Date.now.formatted(.iso8601)
+    }
+
+    /// The server.
+    public var server: ServerIdentity {
+      ServerIdentity(uuid: serverID, name: serverName, uri: uri)
+    }
+  }
+
+  /// One line after the first.
+  enum Record: Sendable, Equatable {
+    /// The thing is acquired next.
+    case push(UndoStack.Entry)
+    /// The action with this number was done.
+    case undone(Int)
+    /// The action with this number is not to be done any more.
+    case forgotten(Int)
+  }
+
+  /// The version of the format that this program writes, and the newest it reads.
+  static let version = 1
+  /// How a journal's name ends.
+  static let suffix = ".journal"
+
+  /// Where it is.
+  public let path: String
+  /// Keeps the lock.
+  private let file: FileDescriptor
+  private let faults = FaultPoints()
+
+  init(path: String, file: FileDescriptor) {
+    self.path = path
+    self.file = file
+  }
+
+  deinit { try? file.close() }
+
+  /// Makes a run's journal; it is locked and on disk when this returns.
+  ///
+  /// - Parameter folder: where journals are; made, private to us, where it is missing.
+  /// - Throws: `journalFailed`.
+  public static func open(_ header: Header, in folder: String) throws(SnapshotError) -> Journal {
+    let name = "\(header.serverID)-\(UUID().uuidString.lowercased().prefix(8))"
+    // It gets its real name when it is locked: recovery must not find it before.
+    let temporary = folder + "/." + name
+    let path = folder + "/" + name + suffix
+    do {
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      let directory = try FileDescriptor.open(FilePath(folder), .readOnly, options: [.closeOnExec])
+      defer { try? directory.close() }
+      // Shared among those that make one, against the one that removes what they left half-made.
+      guard flock(directory.rawValue, LOCK_SH) == 0 else { throw Errno(rawValue: errno) }
+      let file = try FileDescriptor.open(
+        FilePath(temporary), .readWrite,
+        options: [.create, .exclusiveCreate, .append, .closeOnExec, .noFollow],
+        permissions: .ownerReadWrite)
+      let journal = Journal(path: path, file: file)
+      guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else { throw Errno(rawValue: errno) }
+      journal.faults.pass(before: "open")
+      try file.writeAll(line(header))
+      guard fdatasync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      try FileManager.default.moveItem(atPath: temporary, toPath: path)
+      guard fsync(directory.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      journal.faults.pass(after: "open")
+      return journal
+    } catch {
+      try? FileManager.default.removeItem(atPath: temporary)
+      throw failure(path, error)
+    }
+  }
+
+  /// Writes a line, and what must be on disk before the next step syncs.
+  ///
+  /// - Parameter action: what a record's number is about, for fault points.
+  func write(_ record: Record, about action: UndoAction? = nil) throws(SnapshotError) {
+    let name: String
+    switch record {
+    case .push(let entry): name = "push \(entry.action.name)"
+    case .undone: name = "undone \(action?.name ?? "")"
+    case .forgotten: name = "forget \(action?.name ?? "")"
+    }
+    faults.pass(before: name)
+    do {
+      let end = try file.seek(offset: 0, from: .end)
+      do {
+        try file.writeAll(Journal.line(record))
+        // Undoing twice does no harm: that something is undone need not survive a power cut.
+        if case .undone = record {
+        } else if fdatasync(file.rawValue) != 0 {
+          throw Errno(rawValue: errno)
+        }
+      } catch {
+        // Half a line would make the next one unreadable.
+        _ = ftruncate(file.rawValue, off_t(end))
+        throw error
+      }
+    } catch {
+      throw Journal.failure(path, error)
+    }
+    faults.pass(after: name)
+  }
+
+  /// Removes it: nothing is left to be undone.
+  public func close() {
+    faults.pass(before: "close")
+    try? FileManager.default.removeItem(atPath: path)
+    faults.pass(after: "close")
+  }
+
+  private static func line(_ value: some Encodable) throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(value) + Data("\n".utf8)
+  }
+
+  /// Removes journals that were killed before they had their name: nothing was begun.
+  static func removeHalfMade(in folder: String) {
+    guard
+      let directory = try? FileDescriptor.open(
+        FilePath(folder), .readOnly, options: [.closeOnExec])
+    else { return }
+    defer { try? directory.close() }
+    guard flock(directory.rawValue, LOCK_EX | LOCK_NB) == 0 else { return }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for name in names where name.hasPrefix(".") {
+      try? FileManager.default.removeItem(atPath: folder + "/" + name)
+    }
+  }
+
+  private static func failure(_ path: String, _ error: any Error) -> SnapshotError {
+    SnapshotError(
+      .journalFailed, "the journal \(path) could not be written: \(error.tidy)",
+      remedy: "Free some space there and make the folder writable: without a journal nothing is "
+        + "begun that may have to be undone", cause: error)
+  }
+}
+
+extension Journal.Record: Codable {
+  /// One key says which it is.
+  private enum Key: String, CodingKey { case push, undone, forgotten }
+
+  init(from decoder: any Decoder) throws {
+    let record = try decoder.container(keyedBy: Key.self)
+    if let entry = try record.decodeIfPresent(UndoStack.Entry.self, forKey: .push) {
+      self = .push(entry)
+    } else if let number = try record.decodeIfPresent(Int.self, forKey: .undone) {
+      self = .undone(number)
+    } else {
+      self = .forgotten(try record.decode(Int.self, forKey: .forgotten))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var record = encoder.container(keyedBy: Key.self)
+    switch self {
+    case .push(let entry): try record.encode(entry, forKey: .push)
+    case .undone(let number): try record.encode(number, forKey: .undone)
+    case .forgotten(let number): try record.encode(number, forKey: .forgotten)
+    }
+  }
+}
+
+/// The server of a run.
+public struct ServerIdentity: Sendable, Equatable {
+  /// Its UUID.
+  public let uuid: String
+  /// Its name.
+  public let name: String
+  /// The connection's URI.
+  public let uri: String
+
+  /// Names a server.
+  public init(uuid: String, name: String, uri: String) {
+    self.uuid = uuid
+    self.name = name
+    self.uri = uri
+  }
+}

@@ -1,0 +1,125 @@
+internal import Foundation
+internal import Glibc
+internal import SystemPackage
+
+/// What a journal says.
+struct JournalContent: Sendable, Equatable {
+  let header: Journal.Header
+  /// What is still to be undone, in the order of the stack.
+  let entries: [UndoStack.Entry]
+
+  /// Reads a journal's text.
+  ///
+  /// A last line that is not whole was being written when the run died: what it announced was not
+  /// begun.
+  ///
+  /// - Returns: nil where not even the first line is whole: nothing was begun.
+  /// - Throws: `journalFailed` where it is no journal, or a newer program's.
+  static func parse(_ text: Data, path: String) throws(SnapshotError) -> JournalContent? {
+    var lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    _ = lines.popLast()
+    guard let first = lines.first else { return nil }
+    let decoder = JSONDecoder()
+    let version = (try? decoder.decode(Version.self, from: first))?.version
+    guard version.map({ $0 <= Journal.version }) != false else {
+      throw SnapshotError(
+        .journalFailed,
+        "\(path) has version \(version ?? 0) and this image-create reads up to \(Journal.version)",
+        remedy: "Recover with the newer image-create that wrote it")
+    }
+    do {
+      let header = try decoder.decode(Journal.Header.self, from: first)
+      var entries: [UndoStack.Entry] = []
+      for line in lines.dropFirst() {
+        switch try decoder.decode(Journal.Record.self, from: line) {
+        case .push(let entry):
+          let index = entries.firstIndex { $0.height >= entry.height } ?? entries.endIndex
+          entries.insert(entry, at: index)
+        case .undone(let number), .forgotten(let number):
+          entries.removeAll { $0.number == number }
+        }
+      }
+      return JournalContent(header: header, entries: entries)
+    } catch {
+      throw SnapshotError(
+        .journalFailed, "\(path) is damaged and can't be read",
+        remedy: "Look into it: it names what is to be undone by hand; then remove it",
+        cause: error)
+    }
+  }
+
+  private struct Version: Decodable { let version: Int }
+}
+
+/// A run that died, with what it left to be undone. Nobody else can undo it meanwhile.
+public struct DeadRun: Sendable {
+  /// Who ran, and on what.
+  public let header: Journal.Header
+  /// What is to be undone, in the order of the stack.
+  let entries: [UndoStack.Entry]
+  /// Its journal, locked by us.
+  let journal: Journal
+
+  /// What is to be undone, last first.
+  public var pending: [UndoAction] { entries.reversed().map(\.action) }
+
+  /// Finds the runs that are dead, oldest first.
+  ///
+  /// - Parameter folder: where journals are.
+  /// - Returns: them, and what could not be read.
+  public static func all(in folder: String) -> (runs: [DeadRun], damaged: [SnapshotError]) {
+    Journal.removeHalfMade(in: folder)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    var runs: [DeadRun] = []
+    var damaged: [SnapshotError] = []
+    for name in names where name.hasSuffix(Journal.suffix) {
+      do throws(SnapshotError) {
+        if let run = try open(folder + "/" + name) { runs.append(run) }
+      } catch {
+        damaged.append(error)
+      }
+    }
+    return (runs.sorted { $0.header.began < $1.header.began }, damaged)
+  }
+
+  /// - Returns: nil where its run lives, or has just ended.
+  private static func open(_ path: String) throws(SnapshotError) -> DeadRun? {
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .readWrite, options: [.append, .closeOnExec, .noFollow])
+      let journal = Journal(path: path, file: file)
+      guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+        guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
+        return nil
+      }
+      // Between opening and locking its run may have ended and removed it.
+      guard let text = FileManager.default.contents(atPath: path) else { return nil }
+      guard let content = try JournalContent.parse(text, path: path) else {
+        journal.close()
+        return nil
+      }
+      return DeadRun(header: content.header, entries: content.entries, journal: journal)
+    } catch Errno.noSuchFileOrDirectory {
+      return nil
+    } catch let error as SnapshotError {
+      throw error
+    } catch {
+      throw SnapshotError(
+        .journalFailed, "\(path) could not be read: \(error.tidy)",
+        remedy: "Run this as the user who ran the snapshot, or as root", cause: error)
+    }
+  }
+
+  /// Undoes it; its journal is gone when nothing is left.
+  ///
+  /// - Parameter report: told of each action that was done.
+  /// - Returns: what could not be undone, which stays in the journal.
+  public func undo(
+    _ perform: @escaping UndoStack.Performer, report: (UndoAction) -> Void
+  ) async -> [UndoStack.Leftover] {
+    let stack = UndoStack(entries: entries, journal: journal, perform: perform)
+    let leftovers = await stack.unwind(report: report)
+    if leftovers.isEmpty { journal.close() }
+    return leftovers
+  }
+}
