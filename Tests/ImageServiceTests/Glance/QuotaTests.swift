@@ -18,7 +18,8 @@ import Testing
         #""\#(name)": {"usage": \#(pair.0), "limit": \#(pair.1)}"#
       }
       return """
-        {"usage": {\(quota("image_count_total", total)), \(quota("image_count_uploading", uploading)),
+        {"usage": {\(quota("image_count_total", total)),
+         \(quota("image_count_uploading", uploading)),
          \(quota("image_size_total", size)), \(quota("image_stage_total", (0, 0)))}}
         """
     }
@@ -29,8 +30,8 @@ import Testing
     Row(what: "the last image", total: (99, 100)),
     Row(
       what: "one image too many", total: (100, 100),
-      reason: "The project's quota of images (image_count_total) did not suffice: 100 of 100 images "
-        + "were used, and 1 more were needed."),
+      reason: "The project's quota of images (image_count_total) did not suffice: 100 of 100 "
+        + "images were used, and 1 more were needed."),
     Row(what: "the last upload", uploading: (9, 10)),
     Row(
       what: "one upload too many", uploading: (10, 10),
@@ -46,8 +47,8 @@ import Testing
     Row(what: "no limits", total: (1 << 40, -1), uploading: (7, -1), size: (1 << 40, -1)),
     Row(
       what: "nothing is allowed", total: (0, 0),
-      reason: "The project's quota of images (image_count_total) did not suffice: 0 of 0 images were "
-        + "used, and 1 more were needed."),
+      reason: "The project's quota of images (image_count_total) did not suffice: 0 of 0 images "
+        + "were used, and 1 more were needed."),
     Row(what: "the largest number", size: (0, .max), bytes: .max),
     Row(
       what: "a sum beyond the largest number", size: (.max, .max), bytes: 1,
