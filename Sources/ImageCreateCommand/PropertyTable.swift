@@ -1,12 +1,16 @@
 /// novaclient's table of two columns.
 enum PropertyTable {
+  /// The widest column. A longer text is printed whole and stands out of the frame: of millions of
+  /// characters in one row, no others are made in every other.
+  private static let widest = 1024
+
   /// - Parameter rows: property and value, in the order to print.
   static func text(_ rows: [(String, String)], headings: (String, String) = ("Property", "Value"))
     -> String
   {
     let all = [headings] + rows.map { (printable($0.0), printable($0.1)) }
-    let left = all.map(\.0.count).max() ?? 0
-    let right = all.map(\.1.count).max() ?? 0
+    let left = min(all.map(\.0.count).max() ?? 0, widest)
+    let right = min(all.map(\.1.count).max() ?? 0, widest)
     let rule = "+" + line("-", left + 2) + "+" + line("-", right + 2) + "+\n"
     let lines = all.map { first, second in
       "| " + first + line(" ", left - first.count) + " | " + second
@@ -15,14 +19,27 @@ enum PropertyTable {
     return rule + lines[0] + rule + lines.dropFirst().joined() + rule
   }
 
-  /// A value may come from elsewhere: it must not steer the terminal.
-  private static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+  /// A text that may come from elsewhere, with what would steer the terminal escaped as in Swift:
+  /// control characters, line ends of every kind, and what changes the direction of writing, which
+  /// can make one text look like another.
+  static func printable(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { line, scalar in
+      if steers(scalar) {
+        line += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        line.unicodeScalars.append(scalar)
+      }
+    }
+  }
+
+  private static func steers(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .lineSeparator, .paragraphSeparator: true
+    default: scalar.properties.isBidiControl
+    }
   }
 
   private static func line(_ mark: String, _ count: Int) -> String {
-    String(repeating: mark, count: count)
+    String(repeating: mark, count: max(0, count))
   }
 }

@@ -2,8 +2,9 @@ public import Foundation
 
 /// A place that takes finished images: Glance, a local image folder or a single file.
 ///
-/// The calls come in this order: ``checkAccess()``, ``validate(_:)``, ``create(_:)``,
-/// ``upload(_:body:progress:)``, ``finish(_:receipt:)``. A caller that gives up after
+/// The calls come in this order: ``checkAccess()``, ``validate(_:)``,
+/// ``checkQuota(expectedBytes:)``, ``create(_:)``, ``upload(_:body:progress:)``,
+/// ``finish(_:receipt:)``. A caller that gives up after
 /// ``create(_:)`` calls ``delete(_:)``; a store never deletes on its own.
 public protocol ImageStore: Sendable {
   /// What messages call this store: `Glance at http://…` or `local image folder /var/…`.
@@ -19,6 +20,14 @@ public protocol ImageStore: Sendable {
   ///
   /// - Throws: `invalidName` or `invalidMetadata`, naming the offending key.
   func validate(_ image: NewImage) throws(ImageServiceError)
+
+  /// Checks that an image of this length fits: the project's quotas, or the room on the disk.
+  ///
+  /// What the store does not tell counts as room enough.
+  ///
+  /// - Parameter expectedBytes: the length of the image, or the most that it may be.
+  /// - Throws: `tooLarge` or `noSpace`, naming what is needed and what is left.
+  func checkQuota(expectedBytes: Int64) async throws(ImageServiceError)
 
   /// Makes an image record without data.
   ///

@@ -23,15 +23,21 @@ public struct Workspace: Sendable {
     }
   }
 
-  /// Makes the spool and the state folder, and checks that QEMU's user can pass through.
+  /// Makes the spool and the state folder, and checks that nobody else can change the way to them and
+  /// that QEMU's user can pass through.
   static func prepare(_ place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
+    // Both before either is made.
+    _ = try TrustedFolders(on: place.spoolFolder)
+    _ = try TrustedFolders(on: place.stateFolder)
     // QEMU's user passes through the spool folder and must not be able to list it.
     try makeFolder(place.spoolFolder, mode: 0o711)
     try makeFolder(place.stateFolder, mode: 0o700)
+    // Once more: in /tmp somebody may have been faster than we were.
+    _ = try TrustedFolders(on: place.stateFolder)
+    let way = try TrustedFolders(on: place.spoolFolder).folders
     guard let owner, getuid() == 0 else { return }
-    var path = FilePath(place.spoolFolder)
-    repeat {
-      guard let attributes = try? FileManager.default.attributesOfItem(atPath: path.string),
+    for path in way {
+      guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
         let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue,
         let user = (attributes[.ownerAccountID] as? NSNumber)?.intValue,
         let group = (attributes[.groupOwnerAccountID] as? NSNumber)?.intValue
@@ -44,7 +50,7 @@ public struct Workspace: Sendable {
             + "\(place.spoolFolder) lies there",
           remedy: "Name another folder with --spool-dir, or: `chmod o+x '\(path)'`")
       }
-    } while path.removeLastComponent()
+    }
   }
 
   /// Refuses a spool folder whose path leaves no room for a socket's.
@@ -154,8 +160,9 @@ public struct Workspace: Sendable {
   }
 
   private static func makeFolder(_ path: String, mode: Int) throws(SnapshotError) {
-    if let attributes = try? FileManager.default.attributesOfItem(atPath: path) {
-      guard attributes[.type] as? FileAttributeType == .typeDirectory else {
+    // Through links: those on the way were looked at.
+    if let stat = try? FilePath(path).stat() {
+      guard stat.type == .directory else {
         throw SnapshotError(
           .spoolFailed, "\(path) is no folder", remedy: "Name another folder with --spool-dir")
       }

@@ -45,7 +45,11 @@ struct DiskFailure {
 
   /// The free bytes of the file system a path is on, for this user.
   static func freeBytes(near path: String) -> Int64? {
-    let directory = (path as NSString).deletingLastPathComponent
+    freeBytes(in: (path as NSString).deletingLastPathComponent)
+  }
+
+  /// The free bytes of the file system that a directory is on, for this user.
+  static func freeBytes(in directory: String) -> Int64? {
     let attributes = try? FileManager.default.attributesOfFileSystem(forPath: directory)
     return (attributes?[.systemFreeSize] as? NSNumber)?.int64Value
   }

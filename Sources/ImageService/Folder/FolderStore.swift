@@ -39,6 +39,13 @@ public struct FolderStore: ImageStore {
   /// Applies the rules of Glance and Nova, so that the image can go there later.
   public func validate(_ image: NewImage) throws(ImageServiceError) { try image.checkRules() }
 
+  /// Compares the free bytes of the file system with the image's length.
+  ///
+  /// - Throws: `noSpace`, naming the path, the needed and the free bytes.
+  public func checkQuota(expectedBytes: Int64) async throws(ImageServiceError) {
+    try SpaceCheck.beforehand(in: directory, needed: expectedBytes)
+  }
+
   /// Makes `.<id>.partial` with the record, in status `queued`.
   public func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord {
     try image.checkRules()

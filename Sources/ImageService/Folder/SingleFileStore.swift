@@ -45,6 +45,13 @@ public final class SingleFileStore: ImageStore {
   /// Applies the rules of Glance and Nova, so that the image can go there later.
   public func validate(_ image: NewImage) throws(ImageServiceError) { try image.checkRules() }
 
+  /// Compares the free bytes of the file system with the image's length.
+  ///
+  /// - Throws: `noSpace`, naming the path, the needed and the free bytes.
+  public func checkQuota(expectedBytes: Int64) async throws(ImageServiceError) {
+    try SpaceCheck.beforehand(in: folder.path, needed: expectedBytes)
+  }
+
   /// Remembers the record; there is no file before the first byte.
   public func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord {
     try image.checkRules()

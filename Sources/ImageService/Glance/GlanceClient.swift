@@ -14,6 +14,11 @@ struct GlanceClient: Sendable {
     _ = try answer.decode(ImageList.self)
   }
 
+  /// `GET /v2/info/usage`
+  func usage() async throws(ImageServiceError) -> HTTPAnswer {
+    try await send("GET", "info/usage")
+  }
+
   /// `POST /v2/images`
   func create(_ image: NewImage) async throws(ImageServiceError) -> HTTPAnswer {
     let encoder = JSONEncoder()

@@ -43,6 +43,30 @@ public struct GlanceStore: ImageStore {
     try image.checkBasicPlane()
   }
 
+  /// Compares the project's quotas (`GET /v2/info/usage`) with one more image of this length.
+  ///
+  /// Glance counts no byte beforehand and lets the upload in progress exceed the total size; the
+  /// next one fails. Here that is refused: an operator's limit is meant.
+  ///
+  /// - Throws: `tooLarge`; `unreachable` and the like where Glance can't be asked. Every other
+  ///   answer means that the quotas are not known.
+  public func checkQuota(expectedBytes: Int64) async throws(ImageServiceError) {
+    let answer: HTTPAnswer
+    do {
+      answer = try await client.usage()
+    } catch let error where error.code == .badAnswer {
+      return quotaUnknown("no answer that makes sense")
+    }
+    guard answer.status == 200, let quota = try? answer.decode(ImageQuota.self) else {
+      return quotaUnknown("status \(answer.status)")
+    }
+    try quota.check(expectedBytes: expectedBytes)
+  }
+
+  private func quotaUnknown(_ why: String) {
+    logger.debug("the project's image quotas are not known", metadata: ["answer": "\(why)"])
+  }
+
   /// Creates the record. An answer lost on the way is harmless: the id is the client's, so a
   /// record that is there already after a repeated request is the one that was asked for.
   public func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord {
