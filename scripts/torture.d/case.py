@@ -47,7 +47,7 @@ class Torture:
         return self.rows[-1]
 
     def case(self, row, name, variant, act):
-        """Does one. `act(log)` gives the run's exit status and a list of what is wrong already."""
+        """Does one. `act(log)` gives the run's outcome."""
         begin = time.monotonic()
         path = f"{self.folder}/{row.group}-{row.name}-{name}.log".replace(" ", "-")
         with open(path, "w", encoding="utf-8") as log:
@@ -69,13 +69,13 @@ class Torture:
 
     def _deviations(self, variant, act, log):
         before = self._look(variant)
-        status, found = act(log)
-        log.write(f"exit status {status}\n")
+        outcome = act(log)
+        log.write(f"exit status {outcome.status}\n")
         recovered = recover(log)
         if recovered != 0:
-            found.append("--recover hung" if recovered is None
-                         else f"--recover: exit status {recovered}")
-        return found + before.deviations(has_image=status == 0)
+            outcome.wrong.append("--recover hung" if recovered is None
+                                 else f"--recover: exit status {recovered}")
+        return outcome.wrong + before.deviations(outcome.images)
 
     def _look(self, variant):
         """How it is before a case; repaired where a case can't begin."""
@@ -95,8 +95,8 @@ class Torture:
 
     def repair(self, variant):
         """Everything away that a survivor left, and a new guest."""
-        for name in ("image-create", "qemu-img", "qemu-nbd"):
-            host.kill_programs(name)
+        for name in ("qemu-img", "qemu-nbd"):
+            host.kill(*variant.programs(name))
         variant.guest.remove()
         for path in reversed(host.files_in(host.FOLDERS)):
             (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.remove)(path)

@@ -62,7 +62,7 @@ def _new_token():
 
 def kill_service(service):
     """SIGKILL for a service of the lab with all its workers."""
-    host.kill(*host.processes_of_file(f"{host.LAB_DIR}/{service}/uwsgi.ini"))
+    host.kill(*host.programs("python3", f"{host.LAB_DIR}/{service}/uwsgi.ini"))
 
 
 def start_service(service):

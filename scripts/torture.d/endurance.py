@@ -7,7 +7,7 @@ import time
 import cloud
 import host
 from kills import usual_time
-from program import Run
+from program import Outcome, Run
 from variants import ALL, GUEST
 
 LIVE = [way for way in ALL if way.guest is GUEST and not way.restarts]
@@ -30,27 +30,25 @@ def endurance(torture, count, random):
         torture.case(torture.row("endurance", fault), f"{number} {way.name} after {delay:.3f} s", way,
                      lambda log: FAULTS[fault](Run(way, log), delay))
     row = torture.row("endurance", "flat")
-    torture.case(row, f"after {count} runs", LIVE[0], lambda log: (1, _growth(row, before)))
+    torture.case(row, f"after {count} runs", LIVE[0], lambda log: Outcome(1, _growth(row, before)))
     torture.case(row, "records", LIVE[0], _records)
 
 
 def _none(run, _):
-    status = run.end()
-    return status, [f"exit status {status}"] if status else []
+    return run.end(0)
 
 
 def _interrupt(run, delay):
     # Before it has set up its handlers it dies of the signal like any program.
     time.sleep(delay)
     run.send(signal.SIGINT)
-    status = run.end()
-    return status, [] if status in (0, 130, -signal.SIGINT) else [f"exit status {status}"]
+    return run.end(0, 130, -signal.SIGINT)
 
 
 def _kill(run, delay):
     time.sleep(delay)
     run.send(signal.SIGKILL)
-    return run.end(), []
+    return run.end(-signal.SIGKILL, 0)
 
 
 def _no_glance(run, delay):
@@ -60,16 +58,14 @@ def _no_glance(run, delay):
         time.sleep(2)
     finally:
         cloud.start_service("glance")
-    status = run.end()
-    return status, [] if status in (0, 1) else [f"exit status {status}"]
+    return run.end(0, 1)
 
 
 FAULTS = {"none": _none, "SIGINT": _interrupt, "SIGKILL": _kill, "Glance killed": _no_glance}
 
 
 def _usage():
-    libvirtd = int(host.text_of("/run/libvirtd.pid") or host.programs("libvirtd")[0].split()[0])
-    pids = {"libvirtd": libvirtd, "QEMU": GUEST.process()}
+    pids = {"libvirtd": int(host.text_of("/run/libvirtd.pid")), "QEMU": GUEST.process()}
     return {name: (pid, *host.usage_of(pid)) for name, pid in pids.items()}
 
 
@@ -97,4 +93,4 @@ def _records(log):
     finally:
         if os.path.exists(path):
             os.remove(path)
-    return 1, []
+    return Outcome(1)

@@ -69,34 +69,26 @@ def process_state(pid):
     return text_of(f"/proc/{pid}/stat").rpartition(")")[2].strip()[:1]
 
 
-def programs(*names):
-    """Pid and name of the programs with these names that have not ended."""
-    # The kernel keeps 15 letters of a name.
-    return [f"{name} {comm}" for name in os.listdir("/proc") if name.isdigit()
-            and (comm := text_of(f"/proc/{name}/comm").strip()) in names
-            and process_state(name) not in ("", "Z")]
-
-
-def kill_programs(name):
-    """SIGKILL for every program of that name; whether there was one."""
-    pids = [int(program.split()[0]) for program in programs(name)]
-    kill(*pids)
-    return bool(pids)
-
-
-def processes_of_file(path):
-    """Pids of the programs that have this file's name among their arguments."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()
-            and path in text_of(f"/proc/{name}/cmdline") and int(name) != os.getpid()]
+def programs(name, *parts):
+    """Pids of what runs under this name and has one of these among its arguments."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        arguments = text_of(f"/proc/{pid}/cmdline")
+        # Empty for one that has ended and was not waited for.
+        if arguments and os.path.basename(arguments.partition("\0")[0]) == name \
+                and any(part in arguments for part in parts or [name]):
+            found.append(int(pid))
+    return found
 
 
 def kill(*pids, number=signal.SIGKILL):
-    """Sends a signal to those that are still there."""
+    """Sends a signal to those that are still there; whether there were any."""
     for pid in pids:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             pass
+    return bool(pids)
 
 
 def usage_of(pid):

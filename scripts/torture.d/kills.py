@@ -12,10 +12,14 @@ def matrix(torture, variants, wanted=lambda point, step: True):
         row = torture.row("matrix", variant.name)
         points = points_of(torture, row, variant)
         row.notes.append(f"{len(points)} points in a run")
+        images = frozenset({0})
         for point, step in points.items():
+            if point.endswith("+") and step == "forget deleteImage":
+                images = frozenset({1})  # it is active and verified from here on, and stays
             if wanted(point, step):
-                torture.case(row, f"{point} {step}", variant,
-                             lambda log, at=point: _killed_at(variant, at, log))
+                torture.case(
+                    row, f"{point} {step}", variant,
+                    lambda log: Run(variant, log, f"kill@{point}").end(-signal.SIGKILL, images=images))
 
 
 def points_of(torture, row, variant):
@@ -23,21 +27,12 @@ def points_of(torture, row, variant):
     points = {}
 
     def listing(log):
-        found, status = fault_points(variant, log)
+        found, outcome = fault_points(variant, log)
         points.update(found)
-        wrong = [] if found else ["no fault points: is the program a debug build?"]
-        return status, wrong + ([f"exit status {status}"] if status else [])
+        return outcome
 
     torture.case(row, "undisturbed", variant, listing)
     return points
-
-
-def _killed_at(variant, point, log):
-    run = Run(variant, log, f"kill@{point}")
-    status = run.end()
-    if run.hung:
-        return status, ["the run hung"]
-    return status, [] if status == -signal.SIGKILL else [f"not killed there: exit status {status}"]
 
 
 def at_random(torture, variants, count, random):
@@ -56,9 +51,9 @@ def usual_time(torture, group, variant):
 
     def timed(log):
         begin = time.monotonic()
-        status = Run(variant, log).end()
+        outcome = Run(variant, log).end(0)
         times.append(time.monotonic() - begin)
-        return status, [f"exit status {status}"] if status else []
+        return outcome
 
     torture.case(torture.row(group, variant.name), "undisturbed", variant, timed)
     return times[0] if times else 1.0
@@ -68,4 +63,4 @@ def _killed_after(variant, delay, log):
     run = Run(variant, log)
     time.sleep(delay)
     run.send(signal.SIGKILL)
-    return run.end(), []  # it may have been done
+    return run.end(-signal.SIGKILL, 0)  # it may have been done

@@ -1,5 +1,6 @@
 """image-create as a process: started, listed, stopped, killed, recovered."""
 
+import dataclasses
 import os
 import re
 import signal
@@ -8,6 +9,20 @@ import subprocess
 import host
 
 RUN_SECONDS = 180  # a run that takes longer hangs
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a run ended, and what was wrong with that."""
+
+    status: int
+    wrong: list = dataclasses.field(default_factory=list)
+    images: frozenset = None  # how many new images there may be
+
+    def __post_init__(self):
+        if self.images is None:
+            # One that is active and verified stays, even if its run was killed a moment later.
+            self.images = frozenset({0: {1}, -signal.SIGKILL: {0, 1}}.get(self.status, {0}))
 
 
 class Run:
@@ -23,7 +38,6 @@ class Run:
         self.process = subprocess.Popen(
             [os.environ["IMAGE_CREATE"], *variant.command()], stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, env=environment)
-        self.hung = False
 
     def send(self, number):
         """Sends a signal, if it still runs."""
@@ -35,25 +49,24 @@ class Run:
             lambda: self.process.poll() is not None or host.process_state(self.process.pid) == "T",
             seconds, pause=0.01) and self.process.poll() is None
 
-    def end(self):
-        """Its exit status, negative for a signal. One that hangs is killed."""
+    def end(self, *expected, images=None):
+        """Its outcome; a status that is not expected is wrong. One that hangs is killed."""
         try:
-            return self.process.wait(RUN_SECONDS)
+            status = self.process.wait(RUN_SECONDS)
         except subprocess.TimeoutExpired:
-            self.hung = True
-            self.send(signal.SIGCONT)
             self.process.kill()
-            return self.process.wait()
+            return Outcome(self.process.wait(), [f"the run hung: no end after {RUN_SECONDS} s"])
+        return Outcome(status, [] if status in expected else [f"exit status {status}"], images)
 
 
 def fault_points(variant, log):
-    """What a run passes: `7+` -> `push abortBackup`, in order; and how it ended."""
-    run = Run(variant, log, "list")
-    status = run.end()
-    log.flush()
+    """What a run passes: `7+` -> `push abortBackup`, in order; and its outcome."""
+    outcome = Run(variant, log, "list").end(0)
     with open(log.name, encoding="utf-8", errors="replace") as file:
         points = dict(re.findall(r"^fault point (\d+[-+]) (.*)$", file.read(), re.M))
-    return points, status
+    if not points:
+        outcome.wrong.append("no fault points: is the program a debug build?")
+    return points, outcome
 
 
 def recover(log, server=None):

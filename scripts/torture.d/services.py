@@ -9,6 +9,7 @@ from kills import points_of, usual_time
 from program import Run
 
 BACK_SECONDS = 1  # how long a service is away
+MAY_END = (0, 1)  # a run may fail, but says so, and does not hang
 
 
 def services(torture, variants, random):
@@ -50,7 +51,7 @@ def fixed(points):
 
 
 def _libvirtd_dies():
-    host.kill_programs("libvirtd")
+    host.kill(*host.programs("libvirtd"))
 
 
 def _libvirtd_is_back():
@@ -79,16 +80,10 @@ def _stopped(variant, log, point, delay, end, back):
         time.sleep(BACK_SECONDS)
     finally:
         back()
-    status, found = _ended(run)
-    return status, found + ([] if stands else [f"the run did not stop at {point}"])
-
-
-def _ended(run):
-    """It may fail, but says so by its exit status, and does not hang."""
-    status = run.end()
-    if run.hung:
-        return status, ["the run hung"]
-    return status, [] if status in (0, 1) else [f"exit status {status}"]
+    outcome = run.end(*MAY_END)
+    if not stands:
+        outcome.wrong.append(f"the run did not stop at {point}")
+    return outcome
 
 
 def _uses(variant, name):
@@ -102,10 +97,10 @@ def _uses(variant, name):
 def _without(variant, log, name, delay):
     """Kills a program of the run soon after it began."""
     run = Run(variant, log)
-    host.wait_until(lambda: host.programs(name) or run.process.poll() is not None, 60, pause=0.005)
+    host.wait_until(lambda: variant.programs(name) or run.process.poll() is not None, 60, pause=0.005)
     time.sleep(delay)
-    log.write(f"killed {name}: {host.kill_programs(name)}\n")
-    return _ended(run)
+    log.write(f"killed {name}: {host.kill(*variant.programs(name))}\n")
+    return run.end(*MAY_END)
 
 
 def _agent(torture, row, variant, delay):
@@ -115,11 +110,11 @@ def _agent(torture, row, variant, delay):
         run = Run(variant, log)
         time.sleep(delay)
         variant.guest.kill_agent()
-        return _ended(run)
+        return run.end(*MAY_END)
 
     def dies_frozen(log):
         host.lab("guest", "agent", variant.guest.name, "kill", "20")
-        return _ended(Run(variant, log))
+        return Run(variant, log).end(*MAY_END)
 
     torture.case(row, f"agent after {delay:.3f} s", variant, dies)
     # A saved guest is not frozen, and what waits for a freeze would wait for the next one.

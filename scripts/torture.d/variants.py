@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import host
 from guest import ClonedGuest, Guest
 
 GUEST = Guest("torture")
@@ -25,8 +26,12 @@ class Variant:
 
     @property
     def folders(self):
-        """Folders of its own that must be empty after it."""
-        return [f"{self.guest.mounted}/spool"] if self.guest is CLONED else []
+        """Folders that must be empty after it."""
+        return host.FOLDERS + ([f"{self.guest.mounted}/spool"] if self.guest is CLONED else [])
+
+    def programs(self, name):
+        """Pids of a program that a run has started: its arguments are files of the run."""
+        return host.programs(name, *self.folders, f"{host.GUEST_DIR}/{self.guest.name}.")
 
 
 def _way(name, *arguments, guest=GUEST, restarts=False):
