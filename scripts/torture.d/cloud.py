@@ -24,14 +24,19 @@ class Cloud:
         """Deletes one; one that is gone is fine."""
         self._ask("DELETE", f"/v2/images/{image}")
 
-    def _ask(self, method, path):
+    def create(self, name):
+        """A record without data, as a run that was killed may leave one."""
+        self._ask("POST", "/v2/images", {"name": name})
+
+    def _ask(self, method, path, content=None):
+        body = json.dumps(content).encode() if content else None
         # uWSGI may close a connection unannounced, and the service may just be starting.
         for attempt in range(20):
             try:
                 self.token = self.token or _new_token()
                 request = urllib.request.Request(
-                    os.environ["GLANCE_URL"] + path, method=method,
-                    headers={"X-Auth-Token": self.token})
+                    os.environ["GLANCE_URL"] + path, method=method, data=body,
+                    headers={"X-Auth-Token": self.token, "Content-Type": "application/json"})
                 with urllib.request.urlopen(request, timeout=20) as answer:
                     return answer.read()
             except urllib.error.HTTPError as error:

@@ -8,6 +8,7 @@ import secrets
 import signal
 import sys
 
+import checks
 import endurance
 import host
 import kills
@@ -17,7 +18,7 @@ from case import Torture, say
 from cloud import Cloud
 from report import table
 
-GROUPS = ("matrix", "random", "services", "endurance")
+GROUPS = ("checks", "matrix", "random", "services", "endurance")
 
 
 def options():
@@ -51,6 +52,8 @@ def run(asked, torture):
                      lambda point, step: point.endswith("+") and step.startswith("push "))
         kills.at_random(torture, asked.variants, 3, chance)
         return
+    if "checks" in asked.groups:
+        checks.checks(torture)
     if "matrix" in asked.groups:
         kills.matrix(torture, asked.variants)
     if "random" in asked.groups:

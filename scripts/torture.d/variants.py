@@ -55,8 +55,7 @@ BOUNDED = ("backup-stream", "rebase-stream", "managedSave-spool")
 
 
 def guests_of(variants):
-    """The guests these take, each once, a model before its clone."""
+    """The guests these take, each once; the first is the model of its clone, and what the groups
+    take that have no variants."""
     wanted = {variant.guest for variant in variants}
-    if CLONED in wanted:
-        wanted.add(GUEST)
-    return [guest for guest in (GUEST, OFF, CLONED) if guest in wanted]
+    return [GUEST] + [guest for guest in (OFF, CLONED) if guest in wanted]
