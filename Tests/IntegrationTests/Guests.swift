@@ -85,7 +85,8 @@ enum Guests {
     "\(Lab.guestFolder)/\(name).\(format.driver)"
   }
 
-  private static func record(_ name: String) async throws -> Int {
+  /// The last record that a guest's console says is on disk.
+  static func record(_ name: String) async throws -> Int {
     Int(try await Lab.must(Lab.root + "/scripts/lab", "guest", "record", name)) ?? 0
   }
 

@@ -16,7 +16,7 @@ GUEST_MODULES=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
   virtio_pci virtio_blk virtio_console button evdev)
 
 GUEST_APPLETS=(sh mount umount insmod cat echo test grep basename dirname sleep
-  usleep sync kill poweroff reboot acpid)
+  usleep sync kill poweroff reboot acpid pidof rm timeout)
 
 build_initramfs() { # WORKDIR KERNEL -> WORKDIR/initrd
   local work=$1 modules=/lib/modules/${2#/boot/vmlinuz-} root=$1/root name found library
@@ -44,8 +44,10 @@ build_initramfs() { # WORKDIR KERNEL -> WORKDIR/initrd
     -o "$root/bin/writer" "$LAB_D/guest/writer.c"
   cp "$LAB_D/guest/init" "$root/init"
   cp "$LAB_D/guest/shutdown" "$root/sbin/shutdown"
+  cp "$LAB_D/guest/fsfreeze-hook" "$root/sbin/fsfreeze-hook"
+  cp "$LAB_D/guest/agent-fault" "$root/bin/agent-fault"
   ln -s /sbin/shutdown "$root/etc/acpi/PWRF/00000080"
-  chmod 0755 "$root/init" "$root/sbin/shutdown"
+  chmod 0755 "$root/init" "$root"/sbin/{shutdown,fsfreeze-hook} "$root/bin/agent-fault"
   (cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$work/initrd"
 }
 
