@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Libvirt
 internal import Logging
 internal import SnapshotCore
 internal import Synchronization
@@ -42,6 +43,9 @@ public enum Program {
     // the end of the process. Not trapped: a trapped SIGPIPE makes libdispatch's manager thread
     // send it to itself for ever, and every timer stands still.
     signal(SIGPIPE, SIG_IGN)
+    // Whatever is made is private, and no core file has a password.
+    umask(0o077)
+    CoreFiles.forbid()
     let log: Logger
     do {
       log = try RunLog.logger(verbose: options.verbose, file: options.logFile)
@@ -131,7 +135,9 @@ final class SignalStop: Sendable {
         return first == nil
       }
       guard isFirst else {
-        for line in session.pendingCommands { Terminal.error("left over: \(line)") }
+        let left = session.pendingCommands
+        for line in left { Terminal.error("left over: \(line)") }
+        if !left.isEmpty { Terminal.error("image-create: or let `image-create --recover` do it") }
         exit(128 + signal.number)
       }
       Terminal.error("image-create: \(signal.name): undoing (once more to leave at once)")

@@ -73,6 +73,13 @@ final class Session: Sendable {
       image.properties["user_id"] = image.properties["user_id"] ?? requester.userID
       image.properties["owner_id"] = image.properties["owner_id"] ?? requester.projectID
     }
+    // Compressed images are smaller, by how much nobody knows yet. A raw image has holes on this host
+    // and none in an image service.
+    if !plan.compresses {
+      let isWhole = plan.format == .raw && requester != nil
+      try await target.store.checkQuota(
+        expectedBytes: Int64(clamping: isWhole ? plan.virtualSize : readSize))
+    }
     try Task.checkCancellation()
     let journal = try Journal.open(
       Journal.Header(server: server, image: image.name, store: target.identity),

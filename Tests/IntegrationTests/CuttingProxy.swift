@@ -6,7 +6,7 @@ import Testing
 /// chosen byte, as a Glance does that dies there. The real one can't be killed to the byte.
 enum CuttingProxy {
   /// Where an upload breaks off.
-  enum Cut: Sendable, CustomTestStringConvertible {
+  enum Cut: Sendable, Equatable, CustomTestStringConvertible {
     /// After so many bytes of its body.
     case body(Int)
     /// When its answer comes.

@@ -49,6 +49,36 @@ extension IntegrationTests {
       }
     }
 
+    @Test(
+      "A block device is read live, cold and offline",
+      arguments: [
+        ("backup", "--stream", "raw"), ("backup", "--stream", "qcow2"),
+        ("backup", "--spool", "qcow2"), ("managedSave", "--spool", "raw"),
+        ("managedSave", "--stream", "qcow2"), ("offline", "--stream", "qcow2"),
+        ("offline", "--compress", "qcow2"),
+      ])
+    func block(_ mechanism: String, _ delivery: String, _ format: String) async throws {
+      let server = try await Guests.prepare(.block, mechanism == "offline" ? .shutOff : .paused)
+      try await Scratch.folder { folder in
+        try await leavingAsItWas(server) {
+          let file = folder + "/image"
+          try await Lab.run(
+            Lab.program,
+            [
+              "--mechanism", mechanism, delivery, "--disk-format", format, "--output", file, server,
+              "x",
+            ]
+          ).expect(0)
+          try await expectEqual(
+            image: file, format, disk: Guests.disk(server, .block), "raw")
+          // The device is full from end to end, of which the storage says nothing.
+          let size = try await Lab.must("stat", "--format=%s", file)
+          let device = try await Lab.must("stat", "--format=%s", Guests.disk(server, .block))
+          if format == "qcow2" { #expect((Int(size) ?? 0) < (Int(device) ?? 0)) }
+        }
+      }
+    }
+
     @Test func `A compressed image is smaller and Glance takes it`() async throws {
       let server = try await Guests.prepare(.overlay, .paused)
       var sizes: [Int] = []

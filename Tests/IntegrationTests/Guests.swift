@@ -11,9 +11,11 @@ enum Guests {
     case qcow2
     /// Raw.
     case raw
+    /// A loop device, as a stand-in for a logical volume.
+    case block
 
     /// QEMU's name of the top layer's format.
-    var driver: String { self == .raw ? "raw" : "qcow2" }
+    var driver: String { self == .raw || self == .block ? "raw" : "qcow2" }
   }
 
   /// What a guest does when the snapshot begins.
@@ -80,7 +82,7 @@ enum Guests {
 
   static func remove(_ name: String) async throws { try await Lab.lab("guest", "remove", name) }
 
-  /// The disk's path.
+  /// The file that holds the disk.
   static func disk(_ name: String, _ format: Format) -> String {
     "\(Lab.guestFolder)/\(name).\(format.driver)"
   }
@@ -123,6 +125,7 @@ struct Surroundings: Equatable, Sendable {
     }
     let isPersistent = says("Persistent:", "yes")
     let isActive = try await Lab.virsh("domstate", name) != "shut off"
+    let journals = "/var/lib/image-create/journal"
     return Surroundings(
       state: try await Lab.virsh("domstate", name), isPersistent: isPersistent,
       hasManagedSave: says("Managed save:", "yes"), autostarts: says("Autostart:", "enable"),
@@ -130,8 +133,10 @@ struct Surroundings: Equatable, Sendable {
         ? try await Lab.virsh("dumpxml", name, "--security-info", "--inactive")
         : try await Lab.virsh("dumpxml", name, "--security-info"),
       blockJob: isActive ? try await Lab.virsh("blockjob", name, "vda") : "",
-      files: [Lab.guestFolder, Lab.spoolFolder, Lab.stateFolder, "/var/lib/libvirt/qemu/save"]
-        .flatMap { folder in Lab.names(in: folder).map { "\(folder)/\($0)" } },
+      files: [
+        Lab.guestFolder, Lab.spoolFolder, Lab.stateFolder, journals, "/var/lib/libvirt/qemu/save",
+      ]
+      .flatMap { folder in Lab.names(in: folder).map { "\(folder)/\($0)" } },
       images: try await Cloud.imageIDs())
   }
 }

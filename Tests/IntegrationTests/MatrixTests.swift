@@ -24,7 +24,7 @@ extension IntegrationTests {
       }
 
       /// Grouped so that guests change their state seldom.
-      static let all = Guests.Format.allCases.flatMap { format in
+      static let all = [Guests.Format.overlay, .qcow2, .raw].flatMap { format in
         [Guests.State.running, .paused, .saved, .shutOff, .transient].flatMap { state in
           ["backup", "copy", "rebase", "managedSave", "offline"].map {
             Cell(mechanism: $0, format: format, state: state)

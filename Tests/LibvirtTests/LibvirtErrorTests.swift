@@ -70,6 +70,7 @@ import Testing
   static let badURIs: [(String, String)] = [
     ("test:///nonexistent/file.xml", "/nonexistent/file.xml"),
     ("qemu+unix:///system?socket=/nonexistent/socket", "/nonexistent/socket"),
+    ("nosuch:///x", ""),
     ("::::", ""),
     ("http://[", ""),
   ]

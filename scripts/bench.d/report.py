@@ -26,6 +26,7 @@ NAMES = {
     "by-hand": "`qemu-img convert -U` + `openstack image create`",
     "virtnbdbackup": "`virtnbdbackup` + `virtnbdrestore` + `openstack image create`",
     "limit": "limit: `curl -T` of the finished image",
+    "verified": "the limit with SHA-512 of the same bytes beside it",
     "idle": "nothing, for as long as the live way",
     "sink": "`image-create` to an HTTP sink",
     "folder": "`image-create --to folder`",

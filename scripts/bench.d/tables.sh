@@ -43,7 +43,7 @@ table_glance() { # GUEST
   local saved="/var/lib/libvirt/qemu/save/$1.save*"
   local -a options
   for ((round = 0; round <= ROUNDS; round++)); do
-    for way in live cold offline by-hand virtnbdbackup limit idle; do
+    for way in live cold offline by-hand virtnbdbackup limit verified idle; do
       [[ $way != idle || $round != 0 ]] || continue
       if [[ $way == offline ]]; then guest_off "$guest"; else set_state "$guest" "$round"; fi
       compare=$(guest_disk "$guest")
@@ -55,7 +55,7 @@ table_glance() { # GUEST
           install -d -m 0711 "$FOLDER/virtnbdbackup"
           # QEMU's user makes the socket.
           install -d -m 1777 "$FOLDER/virtnbdbackup/scratch" ;;
-        limit)
+        limit | verified)
           reserve_image
           compare=$FOLDER/finished.qcow2 ;;
         idle) export IDLE_SECONDS=$live_seconds ;;

@@ -29,6 +29,10 @@ case $1 in
     exec curl -sS --fail-with-body -H "@$FOLDER/token" -H 'Expect:' \
       -H 'Content-Type: application/octet-stream' -T "$FOLDER/finished.qcow2" "$UPLOAD_URL"
     ;;
+  verified) # what no verified upload can be faster than, with the disk read for nothing
+    sha512sum "$FOLDER/finished.qcow2" &
+    "$0" limit
+    wait ;;
   idle) exec sleep "$IDLE_SECONDS" ;;
   sink)
     export OS_AUTH_URL=$SINK_URL/v3

@@ -20,12 +20,12 @@ struct StrayPrograms {
     while true {
       let found = running()
       if found.isEmpty { return }
-      guard tries < 150 else {
+      guard tries < 110 else {
         throw SnapshotError(
           .notRestored, "processes \(found) work in \(folder) and do not end",
           remedy: "Look at the storage they wait for: they end when it answers")
       }
-      for process in found { kill(process, tries < 50 ? SIGTERM : SIGKILL) }
+      for process in found { kill(process, tries < 10 ? SIGTERM : SIGKILL) }
       tries += 1
       try await Task.sleep(for: .milliseconds(100))
     }
