@@ -20,7 +20,7 @@ extension NewImage {
     guard !isBeyond(name) else {
       throw ImageServiceError(
         .invalidName,
-        reason: "The image name \(name.debugDescription) contained a character beyond U+FFFF.",
+        reason: "The image name \(name.quoted) contained a character beyond U+FFFF.",
         remedy: "Choose an image name without emoji: Glance refuses them.")
     }
     if let key = properties.keys.sorted().first(where: { isBeyond(properties[$0] ?? "") }) {
@@ -42,7 +42,7 @@ extension NewImage {
     guard !name.unicodeScalars.contains(where: \.isControl) else {
       throw ImageServiceError(
         .invalidName,
-        reason: "The image name \(name.debugDescription) contained a control character.",
+        reason: "The image name \(name.quoted) contained a control character.",
         remedy: "Choose an image name without line breaks and control characters.")
     }
     guard name.contains(where: { !$0.isWhitespace }) else {
@@ -60,7 +60,7 @@ extension NewImage {
       guard (1...20).contains(format.utf8.count), format.utf8.allSatisfy(\.isFormatCharacter) else {
         throw ImageServiceError(
           .invalidMetadata,
-          reason: "\(format.debugDescription) was not a \(attribute) that Glance knows.",
+          reason: "\(format.quoted) was not a \(attribute) that Glance knows.",
           remedy: "Use a \(attribute) such as raw, qcow2 or bare.")
       }
     }
@@ -75,7 +75,7 @@ extension NewImage {
     guard ["private", "shared", "community", "public"].contains(visibility) else {
       throw ImageServiceError(
         .invalidMetadata,
-        reason: "\(visibility.debugDescription) was not a visibility that Glance knows.",
+        reason: "\(visibility.quoted) was not a visibility that Glance knows.",
         remedy: "Use private, shared, community or public.")
     }
   }
@@ -84,13 +84,13 @@ extension NewImage {
     guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy(\.isPropertyKeyCharacter) else {
       throw ImageServiceError(
         .invalidMetadata,
-        reason: "The property key \(key.debugDescription) did not match [a-zA-Z0-9-_:. ]{1,255}.",
+        reason: "The property key \(key.quoted) did not match [a-zA-Z0-9-_:. ]{1,255}.",
         remedy: "Rename the property.")
     }
     guard !key.hasPrefix("os_glance"), !AttributeName.reserved.contains(key) else {
       throw ImageServiceError(
         .invalidMetadata,
-        reason: "The property key \(key.debugDescription) is reserved by Glance.",
+        reason: "The property key \(key.quoted) is reserved by Glance.",
         remedy: "Leave the property \(key) out.")
     }
     guard value.unicodeScalars.count <= 255 else {

@@ -5,6 +5,9 @@ public struct TimeLimits: Sendable {
   /// The longest wait for the answer after the last byte of an upload: the service may be hashing
   /// or copying then.
   public var uploadAnswer: Duration
+  /// The longest time for a whole answer, however it drips: all of a small request, and after the
+  /// ``uploadAnswer`` that of an upload.
+  public var answer: Duration
   /// The longest time without any change of an image that is not yet active.
   public var activation: Duration
   /// A token that lives shorter than this is renewed before an upload.
@@ -20,6 +23,7 @@ public struct TimeLimits: Sendable {
   public init(
     idle: Duration = .seconds(60),
     uploadAnswer: Duration = .seconds(1200),
+    answer: Duration = .seconds(300),
     activation: Duration = .seconds(600),
     tokenMargin: Duration = .seconds(300),
     firstPause: Duration = .milliseconds(200),
@@ -28,6 +32,7 @@ public struct TimeLimits: Sendable {
   ) {
     self.idle = idle
     self.uploadAnswer = uploadAnswer
+    self.answer = answer
     self.activation = activation
     self.tokenMargin = tokenMargin
     self.firstPause = firstPause

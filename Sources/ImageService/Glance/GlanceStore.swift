@@ -141,7 +141,9 @@ public struct GlanceStore: ImageStore {
   /// Deletes the image; one that is gone is success.
   public func delete(_ id: UUID) async throws(ImageServiceError) {
     let answer = try await client.delete(id)
-    guard answer.isSuccess || answer.status == 404 || answer.status == 410 else {
+    // Success has no body: a login page with status 200 deletes nothing.
+    let isDone = answer.isSuccess && answer.body.isEmpty
+    guard isDone || answer.status == 404 || answer.status == 410 else {
       throw AnswerRefusal(answer, of: "deleting image \(id.path)").error
     }
     logger.info("image deleted", metadata: ["id": "\(id.path)"])

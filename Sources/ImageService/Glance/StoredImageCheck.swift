@@ -20,7 +20,10 @@ struct StoredImageCheck {
     guard record.osHashAlgo?.lowercased() == "sha512", let stored = record.osHashValue else {
       logger.warning(
         "the service keeps no SHA-512, so only the length was compared",
-        metadata: ["id": "\(record.id.path)", "os_hash_algo": "\(record.osHashAlgo ?? "none")"])
+        metadata: [
+          "id": "\(record.id.path)",
+          "os_hash_algo": "\(AnswerExcerpt.clean(record.osHashAlgo ?? "none", limit: 40))",
+        ])
       return
     }
     guard stored.lowercased() == receipt.sha512 else {

@@ -64,8 +64,8 @@ extension Credentials.Reference: CustomStringConvertible {
   /// `"name"` or `id "…"`, for messages.
   public var description: String {
     switch self {
-    case .id(let id): "id \(id.debugDescription)"
-    case .name(let name): name.debugDescription
+    case .id(let id): "id \(id.quoted)"
+    case .name(let name): name.quoted
     }
   }
 }
@@ -74,8 +74,8 @@ extension Credentials.Scoped: CustomStringConvertible {
   /// `"name" (domain "…")` or `id "…"`, for messages.
   public var description: String {
     switch self {
-    case .id(let id): "id \(id.debugDescription)"
-    case .name(let name, let domain): "\(name.debugDescription) (domain \(domain))"
+    case .id(let id): "id \(id.quoted)"
+    case .name(let name, let domain): "\(name.quoted) (domain \(domain))"
     }
   }
 }

@@ -30,7 +30,7 @@ public struct OpenStackEnvironment: Sendable {
     var warnings: [String] = []
     if let path = first("OS_CACERT") {
       warnings.append(
-        "OS_CACERT=\(path.debugDescription) has no effect: certificates are checked with the "
+        "OS_CACERT=\(path.quoted) has no effect: certificates are checked with the "
           + "system's CA bundle. Copy the CA into /usr/local/share/ca-certificates and run "
           + "update-ca-certificates.")
     }
@@ -100,7 +100,7 @@ public struct OpenStackEnvironment: Sendable {
     guard !names.isEmpty, names.allSatisfy(["public", "internal", "admin"].contains) else {
       throw ImageServiceError(
         .badConfiguration,
-        reason: "OS_INTERFACE was \(text.debugDescription).",
+        reason: "OS_INTERFACE was \(text.quoted).",
         remedy: "Set OS_INTERFACE to public, internal or admin.")
     }
     return names
@@ -112,24 +112,24 @@ public struct OpenStackEnvironment: Sendable {
     }
     if let cloud = first("OS_CLOUD") {
       try refuse(
-        "OS_CLOUD was \(cloud.debugDescription), but clouds.yaml is not supported yet.",
+        "OS_CLOUD was \(cloud.quoted), but clouds.yaml is not supported yet.",
         "Unset OS_CLOUD and set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME.")
     }
     if let type = first("OS_AUTH_TYPE", "OS_AUTH_PLUGIN"),
       !["password", "v3password"].contains(type)
     {
       try refuse(
-        "OS_AUTH_TYPE was \(type.debugDescription); only password and v3password are supported.",
+        "OS_AUTH_TYPE was \(type.quoted); only password and v3password are supported.",
         "Set OS_AUTH_TYPE=password, with OS_USERNAME and OS_PASSWORD.")
     }
     if let version = first("OS_IDENTITY_API_VERSION"), !version.hasPrefix("3") {
       try refuse(
-        "OS_IDENTITY_API_VERSION was \(version.debugDescription); only version 3 is supported.",
+        "OS_IDENTITY_API_VERSION was \(version.quoted); only version 3 is supported.",
         "Unset OS_IDENTITY_API_VERSION.")
     }
     if let version = first("OS_IMAGE_API_VERSION"), !version.hasPrefix("2") {
       try refuse(
-        "OS_IMAGE_API_VERSION was \(version.debugDescription); only version 2 is supported.",
+        "OS_IMAGE_API_VERSION was \(version.quoted); only version 2 is supported.",
         "Unset OS_IMAGE_API_VERSION.")
     }
     for name in ["OS_CERT", "OS_KEY"] where first(name) != nil {

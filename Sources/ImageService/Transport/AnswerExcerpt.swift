@@ -18,12 +18,9 @@ struct AnswerExcerpt {
     } else if found == nil, answer.header("Content-Type")?.hasPrefix("text/plain") == true {
       found = body
     }
-    var secrets = answer.request.secrets
-    if let token = answer.request.token { secrets.append(token) }
-    for secret in secrets where !secret.value.isEmpty {
-      found = found?.replacing(secret.value, with: "<redacted>")
-    }
-    text = found.map { Self.clean($0, limit: 200) }.flatMap { $0.isEmpty ? nil : $0 }
+    // Far more than is shown, so that no secret is cut in two before it is looked for.
+    text = found.map { Redaction(answer.request).line(String($0.prefix(65_536)), limit: 200) }
+      .flatMap { $0.isEmpty ? nil : $0 }
   }
 
   /// One line of at most `limit` characters, with single spaces.

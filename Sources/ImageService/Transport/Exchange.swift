@@ -13,6 +13,8 @@ final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     case cancelled
     case answerTooLong
     case stalled
+    /// Bytes of the answer came now and then, but never all.
+    case overdue
     /// The body would have had to be sent again from its start, on the same stream.
     case rewind
   }
@@ -25,7 +27,12 @@ final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     var error: URLError?
     /// Where a refused redirect pointed to.
     var redirect: URL?
+    /// How many redirects were followed.
+    var redirectCount = 0
   }
+
+  /// So many redirects of one request are followed at most.
+  static let redirectLimit = 5
 
   private struct State {
     var outcome = Outcome()
@@ -52,7 +59,8 @@ final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let session = URLSession(
-          configuration: Self.configuration(), delegate: self, delegateQueue: nil)
+          configuration: Self.configuration(), delegate: self,
+          delegateQueue: BoundedDelegateQueue())
         let urlRequest = request.urlRequest(idle: idle)
         let task =
           pump == nil
@@ -80,7 +88,10 @@ final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     }
     // First the pump: URLSession cannot cancel while it is blocked in a read.
     pump?.stop()
-    task?.cancel()
+    // Not on the delegate's queue, which URLSession may be waiting for.
+    DispatchQueue.global().async { task?.cancel() }
+    // URLSession gets to its own cancellation only when the bytes pause.
+    if reason == .answerTooLong { return conclude(URLError(.cancelled)) }
     // URLSession on Linux has states in which a cancelled task never completes.
     DispatchQueue.global().asyncAfter(deadline: .now() + 5) { self.conclude(URLError(.cancelled)) }
   }
@@ -136,12 +147,17 @@ final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
   ) {
     // URLSession on Linux would send all headers, the token with them, wherever it is told to.
     let target = request.url
-    let isAllowed =
+    let isOurs =
       self.request.method == "GET" && target.map(self.request.url.isSameOrigin(as:)) == true
-    if !isAllowed {
-      keep(response)
-      state.withLock { $0.outcome.redirect = target }
+    let isAllowed = state.withLock { state in
+      guard isOurs, state.outcome.redirectCount < Self.redirectLimit else {
+        state.outcome.redirect = target
+        return false
+      }
+      state.outcome.redirectCount += 1
+      return true
     }
+    if !isAllowed { keep(response) }
     completionHandler(isAllowed ? request : nil)
   }
 

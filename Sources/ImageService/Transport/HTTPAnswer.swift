@@ -37,7 +37,7 @@ struct HTTPAnswer: Sendable {
   /// The content type for messages: one line, bounded.
   var contentType: String {
     guard let type = header("Content-Type"), !type.isEmpty else { return "unknown content type" }
-    return AnswerExcerpt.clean(type, limit: 80)
+    return Redaction(request).line(type, limit: 80)
   }
 
   /// `: <what the service said>`, or nothing if it said nothing readable.

@@ -48,6 +48,12 @@ struct TransferVerdict {
         .timedOut,
         reason: "\(request.label) took no bytes for \(limits.idle)\(progress).",
         remedy: "Check the network and the load of the image service, then send the image again.")
+    case .overdue:
+      let limit = sent == nil ? limits.answer : limits.uploadAnswer + limits.answer
+      return ImageServiceError(
+        .timedOut,
+        reason: "\(request.label) was not answered in full within \(limit)\(progress).",
+        remedy: "Check the network, and that the service is up and not overloaded.")
     case .rewind:
       return ImageServiceError(
         .connectionLost,
@@ -112,14 +118,23 @@ struct TransferVerdict {
   }
 
   private func text(of error: URLError) -> String {
-    AnswerExcerpt.clean(error.localizedDescription, limit: 200)
+    Redaction(request).line(error.localizedDescription, limit: 200)
   }
 
   private func refusedRedirect(to target: URL) -> ImageServiceError {
-    ImageServiceError(
+    let place = Redaction(request).line(target.label, limit: 200)
+    guard outcome.redirectCount < Exchange.redirectLimit else {
+      return ImageServiceError(
+        .badAnswer,
+        reason:
+          "\(request.label) was redirected \(outcome.redirectCount) times and then to \(place), "
+          + "which was not followed.",
+        remedy: "Check the URL of the service: something sends requests in a circle.")
+    }
+    return ImageServiceError(
       .badAnswer,
       reason:
-        "\(request.label) was redirected to \(target.label), which was not followed: credentials "
+        "\(request.label) was redirected to \(place), which was not followed: credentials "
         + "go to the configured address only.",
       remedy: "If that is the right address, configure it as the URL of the service.")
   }

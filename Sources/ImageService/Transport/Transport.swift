@@ -36,6 +36,12 @@ struct Transport: Sendable {
 
   private func sendOnce(_ request: HTTPRequest) async throws(ImageServiceError) -> HTTPAnswer {
     let exchange = Exchange(request, idle: limits.idle, answerLimit: Self.answerLimit)
+    // URLSession's limit begins anew with every byte.
+    let whole = limits.answer
+    let watch = Task.detached {
+      if (try? await Task.sleep(for: whole)) != nil { exchange.abort(.overdue) }
+    }
+    defer { watch.cancel() }
     return try TransferVerdict(
       request: request, outcome: await exchange.run(), limits: limits, answerLimit: Self.answerLimit
     ).answer()
@@ -54,9 +60,13 @@ struct Transport: Sendable {
     let idle = limits.idle
     // URLSession has one idle limit for sending and for waiting for the answer. The second must be
     // generous, so the first is watched here.
+    let whole = limits.uploadAnswer + limits.answer
     let watch = Task.detached {
+      var sent: ContinuousClock.Instant?
       while (try? await Task.sleep(for: idle / 10)) != nil {
         if pump.stalledFor > idle { exchange.abort(.stalled) }
+        if pump.receipt != nil { sent = sent ?? .now }
+        if let sent, .now - sent > whole { exchange.abort(.overdue) }
       }
     }
     pump.start()

@@ -31,6 +31,10 @@ enum Reply: Sendable {
   case stall(afterBodyBytes: Int)
   /// Reads the whole request, writes these bytes and closes.
   case raw(String)
+  /// The same with bytes that are no text.
+  case bytes(Data)
+  /// Reads the whole request, then writes this text again and again until the client closes.
+  case endless(String, again: String, pause: Duration)
   /// Answers with a JSON string of so many bytes.
   case flood(Int)
   /// Answers with a token.

@@ -75,7 +75,19 @@ final class StubConnection {
     }
   }
 
-  func write(_ text: String) async throws { try await socket.write(Data(text.utf8)) }
+  /// Ends with the error of a client that closed, or after far longer than any test waits for.
+  func writeEndlessly(_ start: String, _ again: String, _ pause: Duration) async throws {
+    try await write(start)
+    let end = ContinuousClock.now + .seconds(3)
+    while ContinuousClock.now < end {
+      try await write(again)
+      try await Task.sleep(for: pause)
+    }
+  }
+
+  func write(_ text: String) async throws { try await write(Data(text.utf8)) }
+
+  func write(_ bytes: Data) async throws { try await socket.write(bytes) }
 
   func waitForClose() async {
     while (try? await socket.read(atMost: 4096)) != nil {}

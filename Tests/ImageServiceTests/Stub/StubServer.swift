@@ -96,6 +96,12 @@ final class StubServer: Sendable {
       try await connection.continueIfAsked()
       try await connection.readBody()
       try? await connection.write(bytes)
+    case .bytes(let bytes):
+      try await connection.readBody()
+      try? await connection.write(bytes)
+    case .endless(let start, let again, let pause):
+      try await connection.readBody()
+      try? await connection.writeEndlessly(start, again, pause)
     case .flood(let count):
       try await connection.readBody()
       try? await connection.flood(count)

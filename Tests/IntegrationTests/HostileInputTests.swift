@@ -1,0 +1,160 @@
+import FlyingFox
+import FlyingSocks
+import Foundation
+import Testing
+
+extension IntegrationTests {
+  /// Input made to do harm, given to the whole program: one line, and the guest is not touched.
+  @Suite(.serialized)
+  struct HostileInput {
+    static let names: [(String, String)] = [
+      ("a\nb", #"ERROR (InvalidName): The image name "a\nb" contained a control character."#),
+      (
+        "a\u{1B}[2Jb",
+        #"ERROR (InvalidName): The image name "a\u{1b}[2Jb" contained a control character."#
+      ),
+      (" ", "ERROR (InvalidName): The image name was blank."),
+      (
+        String(repeating: "ü", count: 256),
+        "ERROR (InvalidName): The image name had 256 characters; 1 to 255 are allowed."
+      ),
+      ("💾", "ERROR (InvalidName): The image name \"💾\" contained a character beyond U+FFFF."),
+    ]
+
+    @Test("A name that can't be is refused", arguments: names)
+    func refusedName(_ name: String, error: String) async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate(server, name)
+        outcome.expect(1, error: error)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+        #expect(!outcome.errors.contains("\u{1B}"))
+      }
+    }
+
+    @Test(
+      "An odd name is the image's name all the same",
+      arguments: ["-rf", "--help", "a  b", "'$(x)`"])
+    func oddName(_ name: String) async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate(
+          "--show", "--metadata", "odd==a=", "--metadata", "empty=", "--", server, name)
+        outcome.expect(0)
+        let row = outcome.output.split(separator: "\n").first { $0.hasPrefix("| id ") }
+        let id = try #require(row).split(separator: "|")[1].trimmingCharacters(in: .whitespaces)
+        let image = try await Cloud.image(id)
+        #expect(image["name"] == name)
+        #expect(image["odd"] == "=a=")
+        #expect(image["empty"] == "")
+        try await Cloud.delete(id)
+      }
+    }
+
+    @Test(
+      "A server whose name would be an option or a command is only not found",
+      arguments: [
+        "--help", "-c", "a\nb", "$(reboot)", "../../etc", String(repeating: "x", count: 300),
+      ])
+    func server(_ name: String) async throws {
+      let outcome = try await Lab.imageCreate("--", name, "image")
+      outcome.expect(1, error: "ERROR (ServerNotFound): No server with a name or ID of '")
+      #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test(
+      "A reserved or wrong key is named", arguments: ["id", "status", "os_glance_x", "a/b", "ü"])
+    func key(_ key: String) async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate("--metadata", "\(key)=1", server, "x")
+        outcome.expect(1, error: "ERROR (InvalidMetadata): The property key \"\(key)\"")
+      }
+    }
+
+    @Test func `A spool folder in which everybody can write is refused, and so is one below it`()
+      async throws
+    {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await Scratch.folder { folder in
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder)
+        for spool in [folder, folder + "/spool"] {
+          try await leavingAsItWas(server) {
+            let outcome = try await Lab.imageCreate("--spool-dir", spool, server, "x")
+            outcome.expect(
+              1,
+              error: "ERROR (SpoolFolderNotUsable): the folder \(spool) is not safe: everybody can "
+                + "write in the folder \(folder). ")
+          }
+        }
+        #expect(Lab.names(in: folder).isEmpty)
+      }
+    }
+
+    @Test func `A spool folder behind somebody else's link is refused`() async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      try await Scratch.folder { folder in
+        let link = folder + "/link"
+        try await Lab.must("ln", "-s", "/etc", link)
+        try await Lab.must("chown", "-h", "65534", link)
+        try await leavingAsItWas(server) {
+          let outcome = try await Lab.imageCreate("--spool-dir", link + "/spool", server, "x")
+          outcome.expect(1, error: "the link \(link) belongs to user 65534")
+        }
+        #expect(!FileManager.default.fileExists(atPath: "/etc/spool"))
+      }
+    }
+
+    @Test(
+      "A Keystone that answers nonsense is refused without showing password or answer",
+      arguments: ["<html>Sign in marker-77</html>", #"{"token": {"marker-77"#, ""])
+    func keystone(_ body: String) async throws {
+      let server = try await Guests.prepare(.overlay, .paused)
+      let listener = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: 0))
+      await listener.appendRoute("*") { _ in
+        HTTPResponse(
+          statusCode: .ok, headers: [.contentType: "text/html"], body: Data(body.utf8))
+      }
+      let task = Task { try await listener.run() }
+      defer { task.cancel() }
+      try await listener.waitUntilListening()
+      guard case .ip4(_, let port)? = await listener.listeningAddress else {
+        throw URLError(.cannotConnectToHost)
+      }
+      try await leavingAsItWas(server) {
+        let url = "http://127.0.0.1:\(port)/v3"
+        let outcome = try await Lab.imageCreate(
+          server, "x", environment: Lab.openrc.merging(["OS_AUTH_URL": url]) { $1 })
+        outcome.expect(1, error: "ERROR (BadAnswer): POST \(url)/auth/tokens was answered with ")
+        let password = try #require(Lab.openrc["OS_PASSWORD"])
+        #expect(!outcome.errors.contains(password) && !outcome.errors.contains("marker-77"))
+      }
+    }
+
+    @Test func `A raw disk that begins with a forged qcow2 header is taken as raw`() async throws {
+      let server = try await Guests.prepare(.raw, .shutOff)
+      let disk = Guests.disk(server, .raw)
+      try await Scratch.folder { folder in
+        let (forged, kept) = (folder + "/forged", folder + "/kept")
+        try await Lab.must(
+          "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", "/etc/shadow", "-F", "raw", forged,
+          "1G")
+        try await Lab.must("dd", "if=\(disk)", "of=\(kept)", "bs=64k", "count=1")
+        try await Lab.must(
+          "dd", "if=\(forged)", "of=\(disk)", "bs=64k", "count=1", "conv=notrunc")
+        do {
+          let image = folder + "/image"
+          let outcome = try await Lab.imageCreate(
+            "--output", image, server, "x", environment: [:])
+          outcome.expect(0)
+          try await Lab.must("cmp", image, disk)
+        } catch {
+          _ = try await Lab.run("dd", ["if=\(kept)", "of=\(disk)", "bs=64k", "conv=notrunc"])
+          throw error
+        }
+        try await Lab.must("dd", "if=\(kept)", "of=\(disk)", "bs=64k", "conv=notrunc")
+      }
+    }
+  }
+}
