@@ -129,7 +129,7 @@ struct Surroundings: Equatable, Sendable {
       xml: isPersistent
         ? try await Lab.virsh("dumpxml", name, "--security-info", "--inactive")
         : try await Lab.virsh("dumpxml", name, "--security-info"),
-      blockJob: isActive ? try await Lab.virsh("blockjob", name, "vda") : "",
+      blockJob: isActive ? try await Lab.virsh("blockjob", name, "vda", "--raw") : "",
       files: [Lab.guestFolder, Lab.spoolFolder, Lab.stateFolder, "/var/lib/libvirt/qemu/save"]
         .flatMap { folder in Lab.names(in: folder).map { "\(folder)/\($0)" } },
       images: try await Cloud.imageIDs())
