@@ -132,7 +132,7 @@ struct Surroundings: Equatable, Sendable {
       xml: isPersistent
         ? try await Lab.virsh("dumpxml", name, "--security-info", "--inactive")
         : try await Lab.virsh("dumpxml", name, "--security-info"),
-      blockJob: isActive ? try await Lab.virsh("blockjob", name, "vda") : "",
+      blockJob: isActive ? try await Lab.virsh("blockjob", name, "vda", "--raw") : "",
       files: [
         Lab.guestFolder, Lab.spoolFolder, Lab.stateFolder, journals, "/var/lib/libvirt/qemu/save",
       ]

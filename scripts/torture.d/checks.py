@@ -97,7 +97,7 @@ def _unseen(cloud, log, fact, damage, mend):
     finally:
         mend(kept)
         for path in (SCRATCH, SOCKET):
-            host.wait_until(lambda: not host.virsh("blockjob", GUEST.name, "vda", check=False), 10)
+            host.wait_until(lambda: not host.virsh("blockjob", GUEST.name, "vda", "--raw", check=False), 10)
             if os.path.exists(path):
                 os.remove(path)
     log.writelines(f"seen: {line}\n" for line in seen)

@@ -33,13 +33,16 @@ class Surroundings:
             facts["live XML"] = self._normalised(xml)
             facts["mirrors"] = re.findall(r"<mirror.*?>", xml)
             facts["job"] = host.virsh("domjobinfo", name, check=False)
-            facts["block job"] = host.virsh("blockjob", name, "vda", check=False)
+            facts["block job"] = host.virsh("blockjob", name, "vda", "--raw", check=False)
             facts["file systems"] = self.guest.freeze_status()
         return facts
 
     def _normalised(self, xml):
-        """The live XML without what a start from a managed save image legitimately changes: the
-        domain's id, which is also part of the path of the agent's socket."""
+        """The live XML without what legitimately changes. A libvirtd that was killed and started
+        forgets the alias of the USB controller that isn't there. A start from a managed save image
+        changes the domain's id, which is also part of the path of the agent's socket."""
+        xml = re.sub(r"(<controller type='usb' index='0' model='none')>\s*<alias name='usb'/>"
+                     r"\s*</controller>", r"\1/>", xml)
         if not self.variant.restarts:
             return xml
         xml = re.sub(r"^(<domain [^>]*) id='\d+'", r"\1", xml)
