@@ -98,3 +98,15 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// Only for scripts/fuzz: libFuzzer brings a main of its own, which no other build can link.
+if Context.environment["IMAGE_CREATE_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["SnapshotCore", "ImageService"], path: "Tests/Fuzz",
+      exclude: ["Corpus"],
+      swiftSettings: [
+        .strictMemorySafety(), .unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"]),
+      ],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}
