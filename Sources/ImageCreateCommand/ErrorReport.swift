@@ -12,6 +12,8 @@ enum ErrorReport {
       line(capitalized(error.code.rawValue), error.reason, error.remedy)
     case let error as LibvirtError:
       line(for: SnapshotError(error))
+    case let error as OptionError:
+      line("OptionNotUsable", "\(error)", "Name a file that you may write to")
     case is CancellationError:
       line("Cancelled", "the snapshot was stopped", "Run it again when it suits")
     default:
@@ -34,8 +36,9 @@ enum ErrorReport {
   }
 
   private static func line(_ code: String, _ reason: String, _ remedy: String) -> String {
-    "ERROR (\(code)): \(trimmed(reason)). \(trimmed(remedy))."
-      .split(whereSeparator: \.isNewline).joined(separator: " ")
+    let text = "ERROR (\(code)): \(trimmed(reason)). \(trimmed(remedy))."
+    // Names and other programs' messages are in it: none may steer the terminal.
+    return PropertyTable.printable(text.split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 
   private static func trimmed(_ text: String) -> Substring {

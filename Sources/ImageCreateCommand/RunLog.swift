@@ -16,7 +16,7 @@ struct RunLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let line = "\(event.level): \(event.message)"
+    let line = PropertyTable.printable("\(event.level): \(event.message)")
     if event.level >= threshold { Terminal.error("image-create: \(line)") }
     if event.level >= .info, let file {
       let time = Date.now.formatted(.iso8601)

@@ -24,6 +24,14 @@ enum FuzzTargets {
       _ = url.flatMap { try? ServiceURL.base($0, version: "v2", source: "the catalog") }?.label
       _ = try? catalog.imageEndpoint(region: "none", interfaces: ["admin"])
     },
+    "journal": { data in
+      guard let content = try? JournalContent.parse(data, path: "/j") else { return }
+      // What recovery would say of it.
+      for action in content.entries.map(\.action) {
+        _ = action.purpose
+        _ = action.command(server: content.header.serverName, uri: content.header.uri)
+      }
+    },
     "quota": { data in
       let quota = try? answer(data).decode(ImageQuota.self)
       try? quota?.check(expectedBytes: .max)

@@ -20,10 +20,10 @@ enum DomainXML {
     // No longer string comes from libvirt's daemon (REMOTE_STRING_MAX).
     guard text.utf8.count <= 4 << 20 else { throw notUnderstood("it is larger than 4 MiB") }
     // libvirt writes no document type: without one there are no entities to read or to multiply.
-    guard !text.contains("<!DOCTYPE"), !text.contains("\0") else {
+    let data = Data(text.utf8)
+    guard data.range(of: Data("<!DOCTYPE".utf8)) == nil, !data.contains(0) else {
       throw notUnderstood("it has a document type or a null byte")
     }
-    let data = Data(text.utf8)
     let parser = XMLParser(data: data)
     // libxml2's warnings and namespace errors are none: libvirt keeps such metadata of others.
     let isComplete = !data.isEmpty && parser.parse()

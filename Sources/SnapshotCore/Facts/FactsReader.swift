@@ -85,6 +85,13 @@ public struct FactsReader: Sendable {
     var format = disk.format
     var layers: [ImageLayer] = []
     while true {
+      // QEMU takes `json:…` and `nbd:…` for something else than a file.
+      guard path.hasPrefix("/") else {
+        throw SnapshotError(
+          .unreadableDisk,
+          "disk '\(disk.target)' is or has below it '\(path)', which is no file of this host",
+          remedy: "Flatten the disk first, with `virsh blockpull` or `qemu-img rebase`")
+      }
       let info = try await qemuImg.info(path, format: format)
       layers.append(info.layer)
       guard let backing = info.backing else { return layers }

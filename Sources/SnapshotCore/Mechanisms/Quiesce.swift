@@ -50,12 +50,15 @@ struct Quiesce {
       try giveUp("the freeze failed: \(error.message)", cause: error)
       return try await moment()
     }
+    let faults = FaultPoints()
+    faults.pass(before: "frozen")
     do {
       try await moment()
     } catch {
       try? await context.undo.undo(thaw)
       throw error
     }
+    faults.pass(after: "frozen")
     try await context.undo.undo(thaw)
     let passed = (ContinuousClock.now - begin) / .milliseconds(1)
     context.log.info("thawed (virDomainFSThaw), \(Int(passed.rounded())) ms after the freeze began")

@@ -3,10 +3,10 @@ internal import Glibc
 internal import Synchronization
 
 /// Where the crash tests (`scripts/torture`) stop or kill a run: before and after each line of the
-/// journal. Built for debugging only; a release build has nothing here.
+/// journal, and while the guest is frozen. Built for debugging only; a release build has nothing here.
 ///
-/// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a line's number from 1, then `-` for
-/// before it is written or `+` for after.
+/// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a step's number from 1, then `-` for
+/// before it is done or `+` for after.
 struct FaultPoints: Sendable {
   #if DEBUG
     private static let wish = ProcessInfo.processInfo.environment["IMAGE_CREATE_FAULT"] ?? ""
