@@ -15,7 +15,8 @@ extension IntegrationTests {
       var testDescription: String { "\(kind) \(number)" }
     }
 
-    private static let silent = [Fault(kind: "stop", number: 15), Fault(kind: "mute", number: 15)]
+    // Its end must not fall into the backup: libvirt 9.0 would lose the agent until it is restarted.
+    private static let silent = [Fault(kind: "stop", number: 15), Fault(kind: "mute", number: 40)]
 
     /// Takes a snapshot of a running guest whose agent is at fault.
     private func snapshot(_ fault: Fault, _ arguments: String...) async throws -> Lab.Outcome {

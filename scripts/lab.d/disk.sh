@@ -16,7 +16,7 @@ GUEST_MODULES=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
   virtio_pci virtio_blk virtio_console button evdev)
 
 GUEST_APPLETS=(sh mount umount insmod cat echo test grep basename dirname sleep
-  usleep sync kill poweroff reboot acpid pidof rm timeout)
+  usleep sync kill poweroff reboot acpid pidof rm)
 
 build_initramfs() { # WORKDIR KERNEL -> WORKDIR/initrd
   local work=$1 modules=/lib/modules/${2#/boot/vmlinuz-} root=$1/root name found library
