@@ -1,6 +1,7 @@
 import FlyingFox
 import FlyingSocks
 import Foundation
+import Synchronization
 import Testing
 
 extension IntegrationTests {
@@ -155,6 +156,123 @@ extension IntegrationTests {
         }
         try await Lab.must("dd", "if=\(kept)", "of=\(disk)", "bs=64k", "conv=notrunc")
       }
+    }
+
+    /// Defines a server, shut off, with a disk of this file.
+    private func withServer(on disk: String, _ body: (String) async throws -> Void) async throws {
+      let model = try await Guests.prepare(.overlay, .paused)
+      let server = "t-odd"
+      let xml = try await Lab.virsh("dumpxml", model, "--inactive", "--security-info")
+        .replacing(Guests.disk(model, .overlay), with: disk)
+        .replacing("<name>\(model)</name>", with: "<name>\(server)</name>")
+        .replacing(/<uuid>[^<]*<\/uuid>/, with: "")
+      let file = disk + ".xml"
+      try Data(xml.utf8).write(to: URL(filePath: file))
+      _ = try await Lab.virsh("define", file)
+      do {
+        try await body(server)
+        _ = try await Lab.virsh("undefine", server)
+      } catch {
+        _ = try await Lab.virsh("undefine", server)
+        throw error
+      }
+    }
+
+    @Test func `A disk whose files can't or must not be opened is refused by name`() async throws {
+      try await Scratch.folder { folder in
+        let disk = folder + "/disk.qcow2"
+        func create(_ path: String, over backing: String) async throws {
+          try await Lab.must(
+            "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", backing, "-F", "qcow2", path,
+            "64M")
+        }
+        try await withServer(on: disk) { server in
+          let arguments = ["--output", folder + "/image", server, "x"]
+          func expect(_ error: String) async throws {
+            try await Lab.run(Lab.program, arguments).expect(1, error: error)
+            #expect(!Lab.names(in: folder).contains("image"))
+          }
+          try await expect("ERROR (DiskNotReadable): \(disk) could not be read as qcow2: ")
+
+          try await create(disk, over: folder + "/missing.qcow2")
+          try await expect(
+            "ERROR (DiskNotReadable): \(folder)/missing.qcow2 could not be read as qcow2: ")
+
+          try await create(disk, over: folder + "/other.qcow2")
+          try await create(folder + "/other.qcow2", over: disk)
+          try await expect("ERROR (DiskNotReadable): the backing chain of disk 'vda' leads back to")
+
+          try await create(disk, over: "nbd://127.0.0.1:1/x")
+          try await expect("'nbd://127.0.0.1:1/x', which is no file of this host")
+
+          try await create(disk, over: "json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}")
+          try await expect("which is no file of this host")
+
+          try await Lab.must(
+            "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(folder)/data.raw", disk,
+            "64M")
+          try await expect("names the external data file \(folder)/data.raw, which is not opened")
+        }
+      }
+    }
+
+    @Test(arguments: ["VMDK", "COWD", "# Disk DescriptorFile\nversion=1\n"])
+    func `a raw disk that begins like a vmdk is taken as raw`(_ header: String) async throws {
+      try await Scratch.folder { folder in
+        let disk = folder + "/disk.raw"
+        var data = Data(header.utf8)
+        data += Data(repeating: 7, count: (1 << 20) - data.count)
+        try data.write(to: URL(filePath: disk))
+        let server = try await Guests.prepare(.raw, .shutOff)
+        let xml = try await Lab.virsh("dumpxml", server, "--inactive", "--security-info")
+          .replacing(Guests.disk(server, .raw), with: disk)
+          .replacing("<name>\(server)</name>", with: "<name>t-odd</name>")
+          .replacing(/<uuid>[^<]*<\/uuid>/, with: "")
+        try Data(xml.utf8).write(to: URL(filePath: folder + "/xml"))
+        _ = try await Lab.virsh("define", folder + "/xml")
+        let outcome = try await Lab.run(
+          Lab.program, ["--output", folder + "/image", "t-odd", "x"])
+        _ = try await Lab.virsh("undefine", "t-odd")
+        outcome.expect(0)
+        #expect(FileManager.default.contents(atPath: folder + "/image") == data)
+      }
+    }
+
+    @Test func `no secret is in the output, the journal, a command line or the log`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      let password = try #require(Lab.openrc["OS_PASSWORD"])
+      try await Scratch.folder { folder in
+        let log = folder + "/log"
+        let seen = Seen()
+        let outcome = try await Lab.imageCreate(
+          ["-v", "--show", "--log-file", log, "--mechanism", "rebase", server, "x"], at: 40
+        ) { process in
+          let journals = "/var/lib/image-create/journal"
+          for name in Lab.names(in: journals) {
+            seen.add(try String(contentsOfFile: "\(journals)/\(name)", encoding: .utf8))
+          }
+          seen.add(try await Lab.must("ps", "-ww", "-o", "args", "-e"))
+          let limits = try String(contentsOfFile: "/proc/\(process)/limits", encoding: .utf8)
+          #expect(limits.contains(/Max core file size +0 +0/))
+        }
+        outcome.expect(0)
+        try await Cloud.delete(try #require(property("id", in: outcome.output)))
+        let mode = try await Lab.must("stat", "--format=%a", log)
+        #expect(mode == "600")
+        let all =
+          seen.text + outcome.output + outcome.errors
+          + (try String(contentsOfFile: log, encoding: .utf8))
+        #expect(all.contains("\"push\""))
+        #expect(!all.contains(password))
+        #expect(!all.contains("gAAAA"), "a Fernet token")
+      }
+    }
+
+    /// What was seen while the program ran.
+    private final class Seen: Sendable {
+      private let state = Mutex("")
+      var text: String { state.withLock { $0 } }
+      func add(_ more: String) { state.withLock { $0 += more } }
     }
   }
 }

@@ -34,6 +34,9 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     if let encryption = disk.encryption {
       return "disk '\(disk.target)' is encrypted (\(encryption)) and its secret can't be used here"
     }
+    // A running QEMU has opened what it offers; what we open ourselves must not be chosen by a header
+    // that may be a stranger's.
+    if self != .backup, let obstacle = dataFileObstacle(facts, disk) { return obstacle }
     return switch self {
     case .backup: liveObstacle(facts, disk, call: "virDomainBackupBegin") ?? backupObstacle(facts)
     case .copy:
@@ -119,6 +122,12 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
 
   private func offlineObstacle(_ facts: Facts) -> String? {
     facts.state == .shutOff || facts.state == .crashed ? nil : "the server is \(facts.state)"
+  }
+
+  private func dataFileObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    let layer = facts.disks[disk.target]?.chain.first { $0.dataFile != nil }
+    guard let layer, let file = layer.dataFile else { return nil }
+    return "\(layer.path) names the external data file \(file), which is not opened for it"
   }
 
   private func readObstacle(_ disk: DiskDescription) -> String? {

@@ -59,9 +59,27 @@ struct Quiesce {
       throw error
     }
     faults.pass(after: "frozen")
-    try await context.undo.undo(thaw)
+    do {
+      try await context.domain.thaw()
+    } catch {
+      try await recover(thaw, from: error)
+    }
+    context.undo.forget(thaw)
     let passed = (ContinuousClock.now - begin) / .milliseconds(1)
     context.log.info("thawed (virDomainFSThaw), \(Int(passed.rounded())) ms after the freeze began")
+  }
+
+  /// The agent that froze the guest has gone. It may come back, but libvirt 9 loses one that does
+  /// during a backup job: the guest comes before the snapshot.
+  private func recover(_ thaw: UndoStack.Mark, from cause: LibvirtError) async throws {
+    let label = context.facts.label
+    context.log.warning("\(label) could not be thawed at once: \(cause.message)")
+    try? await context.undo.undo { if case .abortBackup = $0 { true } else { false } }
+    try await context.undo.undo(thaw)
+    throw SnapshotError(
+      .notQuiesced,
+      "the guest agent of \(label) stopped answering while the guest was frozen; it is thawed now",
+      remedy: "Look in the guest why the agent ended, or use `--quiesce never`", cause: cause)
   }
 
   /// Asks before freezing: an agent that hangs would hold the guest's moment up, and one that
