@@ -10,39 +10,43 @@ struct Recoverer {
   let environment: [String: String]
   let log: Logger
 
+  /// How long somebody else may look at a journal.
+  private static let patience = Duration.seconds(5)
+
   private var places: Places { Places(environment: environment) }
 
   /// What `--recover` does.
   ///
   /// - Throws: `notRecovered` where something is left.
   func recover(with locks: HostLocks) async throws {
-    let (dead, damaged) = DeadRun.all(in: places.journalFolder)
-    let chosen = dead.filter { run in
-      guard let server = options.server else { return true }
-      return run.header.serverName == server
-        || run.header.serverID == server.lowercased()
-    }
+    let (dead, damaged) = await look()
     for error in damaged { Terminal.error(ErrorReport.line(for: error)) }
     var leftCount = damaged.count
-    if chosen.isEmpty, damaged.isEmpty {
+    if dead.isEmpty, damaged.isEmpty {
       Terminal.output("Nothing is left to be undone.\n")
       return
     }
-    for run in chosen {
-      Terminal.output(Recoverer.title(run) + "\n")
+    for run in dead {
       if options.dryRun {
+        Terminal.output(run.title + "\n")
         for action in run.pending { Terminal.output("  would \(action.purpose)\n") }
         continue
       }
       let lock: HostLocks.Lock
       do {
-        lock = try await locks.lock(run.header.server, waits: options.wait, for: "recovery")
+        lock = try await locks.lock(run.server, waits: options.wait, for: "recovery")
       } catch {
         Terminal.error(ErrorReport.line(for: error))
         leftCount += 1
         continue
       }
-      leftCount += await undo(run) { Terminal.output("  \($0)\n") }.count
+      // Whoever had the lock before may have undone it.
+      for run in await DeadRun.all(
+        in: places.journalFolder, of: run.server.uuid, patience: Recoverer.patience
+      ).runs {
+        Terminal.output(Recoverer.title(run) + "\n")
+        leftCount += await undo(run) { Terminal.output("  \($0)\n") }.count
+      }
       withExtendedLifetime(lock) {}
     }
     if options.dryRun {
@@ -54,12 +58,36 @@ struct Recoverer {
     }
   }
 
+  /// What a look at a dead run showed.
+  private struct Found {
+    let server: ServerIdentity
+    let title: String
+    let pending: [UndoAction]
+  }
+
+  /// Looks for dead runs without keeping them: the locks that say so are let go at once.
+  private func look() async -> (dead: [Found], damaged: [SnapshotError]) {
+    let (runs, damaged) = await DeadRun.all(in: places.journalFolder)
+    let chosen = runs.filter { run in
+      guard let server = options.server else { return true }
+      return run.header.serverName == server || run.header.serverID == server.lowercased()
+    }
+    return (
+      chosen.map {
+        Found(server: $0.header.server, title: Recoverer.title($0), pending: $0.pending)
+      }, damaged
+    )
+  }
+
   /// Undoes what dead runs of a server left; the caller holds its lock.
   ///
   /// - Throws: `notRecovered` where the server is not as it was after that.
   func makeWay(for server: ServerIdentity) async throws {
-    let (dead, _) = DeadRun.all(in: places.journalFolder)
-    for run in dead where run.header.serverID == server.uuid {
+    let (dead, damaged) = await DeadRun.all(
+      in: places.journalFolder, of: server.uuid,
+      patience: options.dryRun ? .zero : Recoverer.patience)
+    if let error = damaged.first { throw error }
+    for run in dead {
       guard !options.dryRun else {
         log.warning("\(Recoverer.title(run)); a run undoes first what it left")
         continue

@@ -63,18 +63,24 @@ public struct DeadRun: Sendable {
   /// What is to be undone, last first.
   public var pending: [UndoAction] { entries.reversed().map(\.action) }
 
-  /// Finds the runs that are dead, oldest first.
+  /// Finds the runs that are dead, oldest first, and keeps everybody else from undoing them.
   ///
-  /// - Parameter folder: where journals are.
+  /// - Parameters:
+  ///   - folder: where journals are.
+  ///   - serverID: only this server's.
+  ///   - patience: how long to wait for a journal that is locked: none where its run may live, some
+  ///     where the caller holds the server's lock, so that only a look at it can be under way.
   /// - Returns: them, and what could not be read.
-  public static func all(in folder: String) -> (runs: [DeadRun], damaged: [SnapshotError]) {
+  public static func all(in folder: String, of serverID: String? = nil, patience: Duration = .zero)
+    async -> (runs: [DeadRun], damaged: [SnapshotError])
+  {
     Journal.removeHalfMade(in: folder)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     var runs: [DeadRun] = []
     var damaged: [SnapshotError] = []
-    for name in names where name.hasSuffix(Journal.suffix) {
-      do throws(SnapshotError) {
-        if let run = try open(folder + "/" + name) { runs.append(run) }
+    for name in names where name.hasSuffix(Journal.suffix) && name.hasPrefix(serverID ?? "") {
+      do {
+        if let run = try await open(folder + "/" + name, patience) { runs.append(run) }
       } catch {
         damaged.append(error)
       }
@@ -83,14 +89,18 @@ public struct DeadRun: Sendable {
   }
 
   /// - Returns: nil where its run lives, or has just ended.
-  private static func open(_ path: String) throws(SnapshotError) -> DeadRun? {
+  private static func open(_ path: String, _ patience: Duration)
+    async throws(SnapshotError) -> DeadRun?
+  {
+    let end = ContinuousClock.now + patience
     do {
       let file = try FileDescriptor.open(
         FilePath(path), .readWrite, options: [.append, .closeOnExec, .noFollow])
       let journal = Journal(path: path, file: file)
-      guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+      while flock(file.rawValue, LOCK_EX | LOCK_NB) != 0 {
         guard errno == EWOULDBLOCK else { throw Errno(rawValue: errno) }
-        return nil
+        guard ContinuousClock.now < end else { return nil }
+        try await Task.sleep(for: .milliseconds(20))
       }
       // Between opening and locking its run may have ended and removed it.
       guard let text = FileManager.default.contents(atPath: path) else { return nil }
@@ -103,6 +113,8 @@ public struct DeadRun: Sendable {
       return nil
     } catch let error as SnapshotError {
       throw error
+    } catch is CancellationError {
+      throw .cancelled
     } catch {
       throw SnapshotError(
         .journalFailed, "\(path) could not be read: \(error.tidy)",

@@ -126,21 +126,22 @@ import Testing
     var living: (UndoStack, Journal)? = try stack(folder)
     try living?.0.push(.thaw)
     try living?.0.push(.start)
-    #expect(DeadRun.all(in: path).runs.isEmpty)
+    #expect(await DeadRun.all(in: path).runs.isEmpty)
     // The kernel lets the lock go when the last descriptor is closed, as with the process.
     living = nil
-    var (runs, damaged) = DeadRun.all(in: path)
+    var (runs, damaged) = await DeadRun.all(in: path)
     #expect(damaged.isEmpty)
     #expect(runs.map(\.pending) == [[.start, .thaw]])
     #expect(runs.first?.header == Self.header)
-    // Nobody else finds it meanwhile.
-    #expect(DeadRun.all(in: path).runs.isEmpty)
+    // Nobody else finds it meanwhile, and nobody finds another server's.
+    #expect(await DeadRun.all(in: path, of: "other").runs.isEmpty)
+    #expect(await DeadRun.all(in: path).runs.isEmpty)
 
     struct Broken: Error {}
     let leftovers = await runs[0].undo({ if $0 == .thaw { throw Broken() } }, report: { _ in })
     #expect(leftovers.map(\.action) == [.thaw])
     runs = []
-    runs = DeadRun.all(in: path).runs
+    runs = await DeadRun.all(in: path).runs
     #expect(runs.map(\.pending) == [[.thaw]])
     var done: [UndoAction] = []
     #expect(await runs[0].undo({ _ in }, report: { done.append($0) }).isEmpty)
@@ -148,12 +149,12 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
   }
 
-  @Test func `what was killed before it had its name is removed`() throws {
+  @Test func `what was killed before it had its name is removed`() async throws {
     let folder = try TemporaryFolder()
     let (_, journal) = try stack(folder)
     let half = folder.file("journal/.half")
     try Data().write(to: URL(filePath: half))
-    #expect(DeadRun.all(in: folder.file("journal")).runs.isEmpty)
+    #expect(await DeadRun.all(in: folder.file("journal")).runs.isEmpty)
     #expect(!FileManager.default.fileExists(atPath: half))
     #expect(FileManager.default.fileExists(atPath: journal.path))
   }
