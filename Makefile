@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 PROGRAM := .build/release/image-create
 
-.PHONY: help build release test lint fmt demo lab-up lab-down bench install clean setup build-setup
+.PHONY: help build release test lint fmt demo lab-up lab-down bench torture fuzz install clean setup build-setup
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ lab-down: ## Stop the lab and leave nothing
 
 bench: ## Time it against the ways an operator has without it (lab-up first; scripts/bench --help)
 	scripts/bench
+
+torture: ## Kill it everywhere and see that nothing is left (lab-up first; scripts/torture --help)
+	scripts/torture
+
+fuzz: ## Feed its parsers with libFuzzer (scripts/fuzz --help)
+	scripts/fuzz
 
 install: release ## Install the program to $(PREFIX)/bin
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/image-create
