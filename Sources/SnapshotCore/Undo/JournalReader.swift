@@ -122,13 +122,22 @@ public struct DeadRun: Sendable {
     }
   }
 
+  /// How long a call that the dead run had just sent may take to begin in the daemon.
+  private static let settling = Duration.seconds(2)
+
   /// Undoes it; its journal is gone when nothing is left.
+  ///
+  /// What the run had just asked the daemon for is done after its death: a save that begins after the
+  /// server was found running would stop it for good. So this waits a little first.
   ///
   /// - Parameter report: told of each action that was done.
   /// - Returns: what could not be undone, which stays in the journal.
   public func undo(
     _ perform: @escaping UndoStack.Performer, report: (UndoAction) -> Void
   ) async -> [UndoStack.Leftover] {
+    if entries.contains(where: \.action.concernsServer) {
+      try? await Task.sleep(for: DeadRun.settling)
+    }
     let stack = UndoStack(entries: entries, journal: journal, perform: perform)
     let leftovers = await stack.unwind(report: report)
     if leftovers.isEmpty { journal.close() }
