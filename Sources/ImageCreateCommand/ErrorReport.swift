@@ -24,7 +24,11 @@ enum ErrorReport {
   static func line(for leftover: UndoStack.Leftover, server: String, uri: String) -> String {
     line(
       "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))",
-      "Do it by hand: `\(leftover.action.command(server: server, uri: uri))`")
+      // libvirt 9 loses an agent that ends and comes back during a backup job.
+      (leftover.action == .thaw
+        ? "If the agent runs in the guest, libvirt has lost it: restart libvirtd (guests go on). "
+        : "")
+        + "Do it by hand: `\(leftover.action.command(server: server, uri: uri))`")
   }
 
   private static func reason(_ error: any Error) -> String {
