@@ -68,7 +68,7 @@ public struct HostLocks: Sendable {
   {
     let path = folder + "/" + server.uuid + ".lock"
     if let lock = try take(path, purpose) { return lock }
-    let reason = "server '\(server.name)' is being snapshotted by \(holder(path))"
+    let reason = "server '\(server.name)' is being snapshotted by \(await holder(path))"
     guard waits else {
       throw SnapshotError(
         .serverLocked, reason, remedy: "Try again when that is over, or wait for it with --wait")
@@ -156,12 +156,17 @@ public struct HostLocks: Sendable {
     }
   }
 
-  /// Who holds a lock, as far as its file says.
-  private func holder(_ path: String) -> String {
-    guard let text = FileManager.default.contents(atPath: path)?.prefix(4096),
-      let holder = try? JSONDecoder().decode(Holder.self, from: text)
-    else { return "another process" }
-    return holder.description
+  /// Who holds a lock, as far as its file says: one that has just taken it may still be writing.
+  private func holder(_ path: String) async -> String {
+    for _ in 1...20 {
+      if let text = FileManager.default.contents(atPath: path)?.prefix(4096),
+        let holder = try? JSONDecoder().decode(Holder.self, from: text)
+      {
+        return holder.description
+      }
+      try? await Task.sleep(for: .milliseconds(10))
+    }
+    return "another process"
   }
 
   private struct Holder: Codable, CustomStringConvertible {
