@@ -74,8 +74,9 @@ import Testing
     let leftover = try await leftover(failure)
     #expect(
       ErrorReport.line(for: leftover, server: "it's", uri: "qemu:///system")
-        == "ERROR (NotUndone): could not thaw the guest's file systems: \(reason). Do it by hand: "
-        + "`virsh -c qemu:///system domfsthaw 'it'\\''s'`.")
+        == "ERROR (NotUndone): could not thaw the guest's file systems: \(reason). "
+        + "If the agent runs in the guest, libvirt has lost it: restart libvirtd (guests go on). "
+        + "Do it by hand: `virsh -c qemu:///system domfsthaw 'it'\\''s'`.")
   }
 
   /// A leftover can only be made by an undo that fails.

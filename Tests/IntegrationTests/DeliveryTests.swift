@@ -71,10 +71,13 @@ extension IntegrationTests {
           ).expect(0)
           try await expectEqual(
             image: file, format, disk: Guests.disk(server, .block), "raw")
-          // The device is full from end to end, of which the storage says nothing.
+          // The device is full from end to end, of which the storage says nothing; while the guest
+          // is down for the upload, it is not read once more to find its zeros.
           let size = try await Lab.must("stat", "--format=%s", file)
           let device = try await Lab.must("stat", "--format=%s", Guests.disk(server, .block))
-          if format == "qcow2" { #expect((Int(size) ?? 0) < (Int(device) ?? 0)) }
+          if format == "qcow2", (mechanism, delivery) != ("managedSave", "--stream") {
+            #expect((Int(size) ?? 0) < (Int(device) ?? 0))
+          }
         }
       }
     }

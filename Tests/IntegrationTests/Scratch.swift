@@ -5,7 +5,7 @@ import Testing
 enum Scratch {
   static func folder(_ body: (String) async throws -> Void) async throws {
     let folder = "/var/tmp/image-create-test-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try create(folder)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try await body(folder)
   }
@@ -23,12 +23,18 @@ enum Scratch {
   static func reflinks(mebibytes: Int, _ body: (String) async throws -> Void) async throws {
     try await folder { folder in
       let (file, mounted) = (folder + "/xfs", folder + "/mounted")
-      try FileManager.default.createDirectory(atPath: mounted, withIntermediateDirectories: false)
+      try create(mounted)
       try await Lab.must("truncate", "-s", "\(mebibytes)M", file)
       try await Lab.must("mkfs.xfs", "-q", "-m", "reflink=1", file)
       try await Lab.must("mount", "-o", "loop", file, mounted)
       try await unmounting(mounted, body)
     }
+  }
+
+  /// QEMU must get in, whatever umask a test of the program itself has left in this process.
+  private static func create(_ folder: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
   }
 
   private static func unmounting(_ folder: String, _ body: (String) async throws -> Void)

@@ -186,8 +186,8 @@ extension IntegrationTests {
     /// A `qemu-nbd` that serves nobody any more ends within a moment.
     private static func expectNoServer() async throws {
       try await Lab.wait("the end of qemu-nbd") {
-        // What has ended and was not waited for has no command line any more.
-        try await Lab.run("pgrep", ["-f", "qemu-nbd --fork"]).status == 1
+        // What has ended and was not waited for by anyone does not count.
+        try await Lab.run("pgrep", ["-r", "D,R,S", "-x", "qemu-nbd"]).status == 1
       }
     }
   }
