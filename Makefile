@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 PROGRAM := .build/release/image-create
 
-.PHONY: help build release test lint fmt demo lab-up lab-down bench torture fuzz install clean setup build-setup
+.PHONY: help build release test lint fmt demo lab-up lab-down bench torture fuzz sanitize install clean setup build-setup
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ torture: ## Kill it everywhere and see that nothing is left (lab-up first; scrip
 
 fuzz: ## Feed its parsers with libFuzzer (scripts/fuzz --help)
 	scripts/fuzz
+
+sanitize: ## Run the unit tests with the thread and the address sanitizer
+	scripts/sanitize
 
 install: release ## Install the program to $(PREFIX)/bin
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/image-create

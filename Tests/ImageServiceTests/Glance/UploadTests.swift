@@ -167,7 +167,8 @@ import Testing
 
   @Test(arguments: [0, 700_000, 2_999_999])
   func aBodyThatCannotBeReadAbortsTheConnection(failsAt: Int) async throws {
-    let seen = try await StubServer.run([.token(), Step("PUT", Self.path, .answer(204))]) {
+    let script: [Step] = [.token(), Step("PUT", Self.path, .answer(204))]
+    let seen = try await StubServer.run(script, lastMayBreakOff: true) {
       let error = try await Self.failure($0, PatternBody(3_000_000, failsAt: failsAt))
       #expect(error.code == .bodyFailed)
       #expect(error.cause is PatternBody.Broken)
@@ -180,7 +181,8 @@ import Testing
   func aBodyThatIsNotAsLongAsAnnouncedAbortsTheConnection(
     length: Int, announced: Int
   ) async throws {
-    let seen = try await StubServer.run([.token(), Step("PUT", Self.path, .answer(204))]) {
+    let script: [Step] = [.token(), Step("PUT", Self.path, .answer(204))]
+    let seen = try await StubServer.run(script, lastMayBreakOff: true) {
       let body = PatternBody(length, announced: Int64(announced))
       let error = try await Self.failure($0, body)
       #expect(error.code == .bodyFailed)
