@@ -76,13 +76,12 @@ extension IntegrationTests {
       outcome.expect(0, error: "not quiesced: the freeze failed")
     }
 
-    /// With a mirror, because libvirt 9 loses an agent that comes back during a backup job, until it
-    /// is restarted: `scripts/torture` has that case.
     @Test(
       "An agent that dies while the file systems are frozen thaws them when it is back",
-      arguments: [0, 60].map { Fault(kind: "kill", number: $0) })
-    func dyingAgent(_ fault: Fault) async throws {
-      let outcome = try await snapshot(fault, mechanism: "copy")
+      arguments: [("backup", 0), ("backup", 20), ("copy", 0), ("copy", 60)])
+    func dyingAgent(_ mechanism: String, _ milliseconds: Int) async throws {
+      let outcome = try await snapshot(
+        Fault(kind: "kill", number: milliseconds), mechanism: mechanism)
       // It ended before it froze, while it was frozen, or after it thawed.
       if outcome.status == 0 {
         #expect(

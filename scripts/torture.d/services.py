@@ -114,7 +114,9 @@ def _agent(torture, row, variant, delay):
 
     def dies_frozen(log):
         host.lab("guest", "agent", variant.guest.name, "kill", "20")
-        return _with_agent(variant.guest, Run(variant, log).end(*MAY_END), log)
+        outcome = Run(variant, log).end(*MAY_END)
+        host.wait_until(variant.guest.freeze_status, 10)
+        return outcome
 
     torture.case(row, f"agent after {delay:.3f} s", variant, dies)
     # A saved guest is not frozen, and what waits for a freeze would wait for the next one.

@@ -71,9 +71,16 @@ struct Quiesce {
 
   /// The agent that froze the guest has gone. It may come back, but libvirt 9 loses one that does
   /// during a backup job: the guest comes before the snapshot.
+  ///
+  /// libvirt's one thread for events waits up to 30 s for that job before it takes note of the
+  /// agent's end, and then forgets it. `virDomainAbortJob` needs the same thread for the job's end; a
+  /// block job that is aborted is waited for in the call, and the thread goes on.
   private func recover(_ thaw: UndoStack.Mark, from cause: LibvirtError) async throws {
     let label = context.facts.label
     context.log.warning("\(label) could not be thawed at once: \(cause.message)")
+    if context.plan.mechanism == .backup {
+      try? await context.domain.abortBlockJob(onDisk: context.plan.disk.target)
+    }
     try? await context.undo.undo { if case .abortBackup = $0 { true } else { false } }
     try await context.undo.undo(thaw)
     throw SnapshotError(
