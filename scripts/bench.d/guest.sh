@@ -35,12 +35,25 @@ guest_up() { # NAME DISK-MIB FILL-MIB
 
 # Running, answering and writing, and the start's bustle over.
 guest_run() { # NAME
+  local started=
   case $(virsh_ domstate "$1") in
     running) ;;
     paused) virsh_ resume "$1" >/dev/null ;;
-    *) virsh_ start "$1" >/dev/null ;;
+    *) virsh_ start "$1" >/dev/null; started=yes ;;
   esac
   lab guest wait "$1" >&2
+  [[ -z $started ]] || next_record "$1"
+}
+
+# After a start, the last record that the console tells of may be one of before.
+next_record() { # NAME
+  local tries before
+  before=$(lab guest record "$1")
+  for ((tries = 0; tries < 300; tries++)); do
+    (($(lab guest record "$1") == before)) || return 0
+    sleep 0.2
+  done
+  die "$1 writes no records"
 }
 
 guest_pause() { [[ $(virsh_ domstate "$1") == paused ]] || virsh_ suspend "$1" >/dev/null; }

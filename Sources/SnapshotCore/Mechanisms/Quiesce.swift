@@ -20,21 +20,25 @@ struct Quiesce {
       try await ready()
       return try await moment()
     }
+    let thawed: UndoStack.Mark?
     do {
-      try await attempt(moment, ready)
+      thawed = try await attempt(moment, ready)
     } catch {
       try? await context.domain.setAgentTimeout(seconds: nil)
       throw error
     }
     try? await context.domain.setAgentTimeout(seconds: nil)
+    if let thawed { context.undo.forget(thawed) }
   }
 
+  /// - Returns: the thaw, which is done and may be forgotten; nil where nothing is frozen.
   private func attempt(
     _ moment: () async throws -> Void, _ ready: () async throws -> Void
-  ) async throws {
+  ) async throws -> UndoStack.Mark? {
     guard try await agentAnswers() else {
       try await ready()
-      return try await moment()
+      try await moment()
+      return nil
     }
     try await ready()
     let thaw = try context.undo.push(.thaw)
@@ -48,7 +52,8 @@ struct Quiesce {
       // The freeze may still take effect later: the thaw stays on the stack until one succeeds.
       try await context.undo.undo(thaw)
       try giveUp("the freeze failed: \(error.message)", cause: error)
-      return try await moment()
+      try await moment()
+      return nil
     }
     let faults = FaultPoints()
     faults.pass(before: "frozen")
@@ -64,9 +69,9 @@ struct Quiesce {
     } catch {
       try await recover(thaw, from: error)
     }
-    context.undo.forget(thaw)
     let passed = (ContinuousClock.now - begin) / .milliseconds(1)
     context.log.info("thawed (virDomainFSThaw), \(Int(passed.rounded())) ms after the freeze began")
+    return thaw
   }
 
   /// The agent that froze the guest has gone. It may come back, but libvirt 9 loses one that does
