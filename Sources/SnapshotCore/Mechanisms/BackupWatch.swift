@@ -46,11 +46,13 @@ struct BackupWatch {
       $0.code == .unreadableDisk || $0.code == .programFailed
     }
     guard isReadFailure == true, !Task.isCancelled else { throw error }
-    // The daemon learns a little later than the reader that the guest has gone.
+    // The daemon learns a little later than the reader that the guest has gone, and drops its job
+    // before it says so: only a job that is missing to the end was ended by someone.
     let end = ContinuousClock.now + BackupWatch.patience
     while true {
-      if let reason = await reason(of: error) { throw reason }
-      guard ContinuousClock.now < end, !Task.isCancelled else { throw error }
+      let isOver = ContinuousClock.now >= end || Task.isCancelled
+      if let reason = await reason(of: error), isOver || reason.code != .serverBusy { throw reason }
+      guard !isOver else { throw error }
       try? await Task.sleep(for: BackupWatch.interval)
     }
   }
