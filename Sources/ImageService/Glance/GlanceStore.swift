@@ -97,7 +97,8 @@ public struct GlanceStore: ImageStore {
   /// is renewed once, and everything is sent again.
   ///
   /// A service that refuses may close before it has read what was sent by then, and its answer is
-  /// lost with the connection. Asked before the body is sent, it gives it.
+  /// lost with the connection. Asked before the body is sent, it gives it. And an image that someone
+  /// deleted, maybe to stop this, is an error, not a broken connection that is worth another try.
   public func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
   ) async throws(ImageServiceError) -> Receipt {
@@ -110,9 +111,8 @@ public struct GlanceStore: ImageStore {
         progress(count)
       }
     } catch let error where error.code == .connectionLost {
-      guard sent.withLock({ $0 }) < Self.earlyByteCount, let refusal = await refusal(of: id) else {
-        throw error
-      }
+      let isEarly = sent.withLock { $0 } < Self.earlyByteCount
+      guard let refusal = await refusal(of: id, isEarly: isEarly) else { throw error }
       (answer, receipt) = (refusal, nil)
     }
     guard answer.isSuccess else { throw UploadRefusal(answer, id: id).error }
@@ -149,11 +149,14 @@ public struct GlanceStore: ImageStore {
     logger.info("image deleted", metadata: ["id": "\(id.path)"])
   }
 
-  /// Asks for an upload without ever sending it: what the service says before it wants the body.
+  /// Looks whether the image is still there; early on, asks for an upload without ever sending it:
+  /// what the service says before it wants the body.
   ///
   /// - Returns: its refusal; nil where it would take the body, or holds the image for the upload that
   ///   broke.
-  private func refusal(of id: UUID) async -> HTTPAnswer? {
+  private func refusal(of id: UUID, isEarly: Bool) async -> HTTPAnswer? {
+    if let look = try? await client.show(id), [404, 410].contains(look.status) { return look }
+    guard isEarly else { return nil }
     let question = try? await client.putFile(id, body: Question(), asksFirst: true) { _ in }
     // What a service says before it wants the body; the rest may be about the upload that broke.
     guard let answer = question?.0, [401, 403, 409, 413, 415, 503].contains(answer.status) else {

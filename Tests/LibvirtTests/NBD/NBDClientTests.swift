@@ -107,7 +107,7 @@ import Testing
     let start = ContinuousClock.now
     let error = try #require(throws: NBDError.self) { try client.nextRead() }
     #expect(error.isTimeout)
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(20))
     // Nobody answers the handshake either.
     let handshake = try #require(throws: NBDError.self) {
       try NBDClient(
@@ -127,7 +127,7 @@ import Testing
     DispatchQueue.global().asyncAfter(deadline: .now() + 0.2) { cancellation.cancel() }
     let error = try #require(throws: NBDError.self) { try client.nextRead() }
     #expect(error.isCancellation)
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(20))
   }
 
   @Test func aReadPastTheEndIsRefused() async throws {
