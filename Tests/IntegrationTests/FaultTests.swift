@@ -13,11 +13,10 @@ extension IntegrationTests {
       try await Lab.imageCreate(
         ["--mechanism", mechanism, "--quiesce", "never"] + extra + [server, "fault"], at: 0
       ) { process in
-        try await Lab.wait("a block job of \(server)") {
-          try await Lab.run(
-            "virsh", ["-q", "blockjob", server, "vda", "--bandwidth", "1"]
-          ).status == 0
-        }
+        // Without a pause, so that a fast mirror is not over before.
+        try await Lab.must(
+          "timeout", "60", "sh", "-c",
+          "until virsh -q blockjob \(server) vda --bandwidth 1 2>/dev/null; do :; done")
         try await act(process)
       }
     }
@@ -120,12 +119,15 @@ extension IntegrationTests {
         try await leavingAsItWas(server) {
           let outcome = try await Lab.imageCreate(
             ["--mechanism", "copy", "--quiesce", "never", "--spool-dir", folder, server, "fault"],
-            at: 0
-          ) { _ in
-            // The room was checked; now all of it goes that the mirror has not taken yet.
-            let file = folder + "/full"
-            _ = try await Lab.run(
-              "sh", ["-c", "fallocate -l 500MiB \(file); cat /dev/zero >>\(file)"])
+            environment: Lab.openrc.merging(["IMAGE_CREATE_FAULT": "stop@5+"]) { $1 }, at: 0
+          ) { process in
+            // The room was checked, and the mirror comes next.
+            try await Lab.wait("the stop before the mirror") {
+              try await Lab.must("ps", "-o", "state=", "-p", "\(process)") == "T"
+            }
+            #expect(try await Lab.virsh("blockjob", server, "vda", "--info") == "")
+            try await Scratch.fill(folder, leaving: 8)
+            try await Lab.must("kill", "-CONT", "\(process)")
           }
           outcome.expect(1, error: "ERROR (")
           #expect(Lab.names(in: folder) == ["full"])

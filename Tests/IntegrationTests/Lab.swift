@@ -115,6 +115,18 @@ enum Lab {
       errors: result.standardError)
   }
 
+  /// Lets a process stand still while something is done that would otherwise race it.
+  static func holding(_ process: Int32, _ act: () async throws -> Void) async throws {
+    try await must("kill", "-STOP", "\(process)")
+    do {
+      try await act()
+    } catch {
+      _ = try await run("kill", ["-CONT", "\(process)"])
+      throw error
+    }
+    try await must("kill", "-CONT", "\(process)")
+  }
+
   /// Runs `scripts/lab` with a verb.
   static func lab(_ arguments: String...) async throws {
     let outcome = try await run(root + "/scripts/lab", arguments)

@@ -19,6 +19,14 @@ enum Scratch {
     }
   }
 
+  /// Takes the room of a file system with a file `full`, but for so many MiB.
+  static func fill(_ folder: String, leaving mebibytes: Int) async throws {
+    let free = try await Lab.must("df", "--output=avail", "--block-size=1M", folder)
+    let count = try #require(
+      free.split(separator: "\n").last.flatMap { Int($0.filter(\.isNumber)) })
+    try await Lab.must("fallocate", "-l", "\(count - mebibytes)MiB", folder + "/full")
+  }
+
   /// A file system of its own that has reflinks.
   static func reflinks(mebibytes: Int, _ body: (String) async throws -> Void) async throws {
     try await folder { folder in

@@ -51,7 +51,9 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
           [delivery, "--show", server, "fault"], at: 60
-        ) { _ in try await Lab.must("pkill", "-KILL", "-P", master) }
+        ) {
+          try await Lab.holding($0) { try await Lab.must("pkill", "-KILL", "-P", master) }
+        }
         outcome.expect(0, error: "begins again from the first byte")
         let id = try #require(property("id", in: outcome.output))
         try await expectEqual(
@@ -63,8 +65,8 @@ extension IntegrationTests {
     @Test func `A Glance that is gone for good leaves no image and no job`() async throws {
       let server = try await Guests.prepare(.raw, .paused)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(["--retries", "1", server, "fault"], at: 10) { _ in
-          try await Lab.lab("glance", "stop")
+        let outcome = try await Lab.imageCreate(["--retries", "1", server, "fault"], at: 10) {
+          try await Lab.holding($0) { try await Lab.lab("glance", "stop") }
           // The record can be deleted once it is back; the undo keeps trying for a while.
           Task {
             try await Task.sleep(for: .seconds(8))
@@ -109,8 +111,8 @@ extension IntegrationTests {
     @Test func `An NBD server that dies is an error, and its image is deleted`() async throws {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate([server, "fault"], at: 10) { _ in
-          try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd")
+        let outcome = try await Lab.imageCreate([server, "fault"], at: 10) {
+          try await Lab.holding($0) { try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd") }
         }
         outcome.expect(1, error: "ERROR (DiskNotReadable)")
       }
@@ -167,7 +169,7 @@ extension IntegrationTests {
       let images = try await Cloud.imageIDs()
       let outcome = try await Lab.imageCreate(
         [delivery, "--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-      ) { _ in _ = try await Lab.virsh("destroy", server) }
+      ) { try await Lab.holding($0) { _ = try await Lab.virsh("destroy", server) } }
       outcome.expect(1, error: "ERROR (ServerStopped): server '\(server)' stopped while")
       #expect(try await Lab.virsh("domstate", server) == "shut off")
       #expect(try await Cloud.imageIDs() == images)
@@ -179,7 +181,7 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
           ["--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-        ) { _ in _ = try await Lab.virsh("domjobabort", server) }
+        ) { try await Lab.holding($0) { _ = try await Lab.virsh("domjobabort", server) } }
         outcome.expect(1, error: "someone ended the backup job")
       }
       try await Guests.expectAlive(server)
@@ -197,9 +199,8 @@ extension IntegrationTests {
           let outcome = try await Lab.imageCreate(
             ["--mechanism", "backup", "--spool-dir", folder, server, "fault"], at: 10
           ) { _ in
-            let file = folder + "/full"
-            _ = try await Lab.run(
-              "sh", ["-c", "fallocate -l 600MiB \(file); cat /dev/zero >>\(file)"])
+            // Less than what the run keeps free.
+            try await Scratch.fill(folder, leaving: 32)
           }
           outcome.expect(1, error: "ERROR (NoSpace)")
           #expect(Lab.names(in: folder) == ["full"])

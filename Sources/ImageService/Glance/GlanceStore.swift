@@ -158,11 +158,11 @@ public struct GlanceStore: ImageStore {
     if let look = try? await client.show(id), [404, 410].contains(look.status) { return look }
     guard isEarly else { return nil }
     let question = try? await client.putFile(id, body: Question(), asksFirst: true) { _ in }
-    // What a service says before it wants the body; the rest may be about the upload that broke.
-    guard let answer = question?.0, [401, 403, 409, 413, 415, 503].contains(answer.status) else {
+    // What a service says before it wants the body; the rest, a conflict among it, may be about the
+    // upload that broke.
+    guard let answer = question?.0, [401, 403, 413, 415, 503].contains(answer.status) else {
       return nil
     }
-    if answer.status == 409, (try? await record(id).status) != .queued { return nil }
     return answer
   }
 
