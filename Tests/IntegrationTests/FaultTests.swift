@@ -119,7 +119,7 @@ extension IntegrationTests {
         try await leavingAsItWas(server) {
           let outcome = try await Lab.imageCreate(
             ["--mechanism", "copy", "--quiesce", "never", "--spool-dir", folder, server, "fault"],
-            environment: Lab.openrc.merging(["IMAGE_CREATE_FAULT": "stop@5+"]) { $1 }, at: 0
+            environment: Lab.openrc(fault: "stop@5+"), at: 0
           ) { process in
             // The room was checked, and the mirror comes next.
             try await Lab.wait("the stop before the mirror") {

@@ -116,15 +116,24 @@ enum Lab {
   }
 
   /// Lets a process stand still while something is done that would otherwise race it.
-  static func holding(_ process: Int32, _ act: () async throws -> Void) async throws {
+  static func holding<Value>(_ process: Int32, _ act: () async throws -> Value) async throws
+    -> Value
+  {
     try await must("kill", "-STOP", "\(process)")
+    let value: Value
     do {
-      try await act()
+      value = try await act()
     } catch {
       _ = try await run("kill", ["-CONT", "\(process)"])
       throw error
     }
     try await must("kill", "-CONT", "\(process)")
+    return value
+  }
+
+  /// The lab's cloud, for a run that is stopped or killed at one of the program's fault points.
+  static func openrc(fault: String) -> [String: String] {
+    openrc.merging(["IMAGE_CREATE_FAULT": fault]) { $1 }
   }
 
   /// Runs `scripts/lab` with a verb.

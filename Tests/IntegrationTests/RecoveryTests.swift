@@ -11,7 +11,7 @@ extension IntegrationTests {
     /// Runs a live snapshot that kills itself with the guest frozen and its backup job open.
     private func die(_ server: String, _ name: String) async throws {
       let outcome = try await Lab.imageCreate(
-        server, name, environment: Lab.openrc.merging(["IMAGE_CREATE_FAULT": "kill@6+"]) { $1 })
+        server, name, environment: Lab.openrc(fault: "kill@6+"))
       outcome.expect(128 + SIGKILL)
       #expect(Lab.names(in: Self.journals).count == 1)
     }

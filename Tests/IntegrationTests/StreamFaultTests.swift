@@ -52,7 +52,7 @@ extension IntegrationTests {
         let outcome = try await Lab.imageCreate(
           [delivery, "--show", server, "fault"], at: 60
         ) {
-          try await Lab.holding($0) { try await Lab.must("pkill", "-KILL", "-P", master) }
+          try await Lab.holding($0) { _ = try await Lab.must("pkill", "-KILL", "-P", master) }
         }
         outcome.expect(0, error: "begins again from the first byte")
         let id = try #require(property("id", in: outcome.output))
@@ -112,7 +112,7 @@ extension IntegrationTests {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate([server, "fault"], at: 10) {
-          try await Lab.holding($0) { try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd") }
+          try await Lab.holding($0) { _ = try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd") }
         }
         outcome.expect(1, error: "ERROR (DiskNotReadable)")
       }
@@ -124,8 +124,8 @@ extension IntegrationTests {
     {
       let server = try await Guests.prepare(.raw, .shutOff)
       let images = try await Cloud.imageIDs()
-      let outcome = try await Lab.imageCreate(["--stream", server, "fault"], at: 1) { _ in
-        let start = try await StreamFaults.start(server, holding: "qemu-nbd")
+      let outcome = try await Lab.imageCreate(["--stream", server, "fault"], at: 1) {
+        let start = try await StreamFaults.start(server, holding: $0)
         #expect(start.status == 0, "\(start.errors)")
       }
       outcome.expect(1, error: "the image would be torn")
@@ -140,7 +140,8 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         // Compressed, which takes long enough for the test to come in time.
         let outcome = try await Lab.imageCreate(["--compress", "--show", server, "x"], at: 1) { _ in
-          let start = try await StreamFaults.start(server, holding: "qemu-img")
+          let reader = try #require(Int32(try await Lab.must("pgrep", "-n", "-x", "qemu-img")))
+          let start = try await StreamFaults.start(server, holding: reader)
           #expect(start.errors.contains("Failed to get \"write\" lock"), "\(start.errors)")
         }
         outcome.expect(0)
@@ -151,14 +152,12 @@ extension IntegrationTests {
       }
     }
 
-    /// Tries to start a guest while a reader of its disk stands still: a start takes longer than
+    /// Tries to start a guest while the reader of its disk stands still: a start takes longer than
     /// the rest of the disk.
-    private static func start(_ server: String, holding reader: String) async throws -> Lab.Outcome
-    {
-      try await Lab.must("pkill", "-STOP", "-x", reader)
-      let start = try await Lab.run("virsh", ["-q", "-c", "qemu:///system", "start", server])
-      try await Lab.must("pkill", "-CONT", "-x", reader)
-      return start
+    private static func start(_ server: String, holding reader: Int32) async throws -> Lab.Outcome {
+      try await Lab.holding(reader) {
+        try await Lab.run("virsh", ["-q", "-c", "qemu:///system", "start", server])
+      }
     }
 
     @Test(

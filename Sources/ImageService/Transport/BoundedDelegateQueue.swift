@@ -7,7 +7,8 @@ import Foundation
 /// answer without end would fill the memory, however much of it the delegate takes. Here URLSession
 /// waits once so many pieces are queued, so its delegate must not wait for it in turn.
 ///
-/// `@unchecked Sendable`: as its superclass is; the semaphore is constant.
+/// `@unchecked Sendable`: the superclass is, and the language wants it restated; the semaphore is
+/// constant.
 final class BoundedDelegateQueue: OperationQueue, @unchecked Sendable {
   private let room = DispatchSemaphore(value: 32)
 

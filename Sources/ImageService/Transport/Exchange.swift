@@ -4,10 +4,7 @@ import FoundationNetworking
 import Synchronization
 
 /// One request and its answer over a connection of their own: the delegate of one URLSession.
-///
-/// `@unchecked Sendable`: the superclass is not Sendable, though it has no state; everything
-/// mutable here is inside a `Mutex`.
-final class Exchange: NSObject, URLSessionDataDelegate, @unchecked Sendable {
+final class Exchange: NSObject, URLSessionDataDelegate, Sendable {
   /// Why this side ended the exchange.
   enum Abort: Sendable {
     case cancelled
