@@ -5,11 +5,22 @@ import Foundation
 /// Stands before the lab's Glance and passes everything on but uploads, which it refuses: the real
 /// one can't be made to give these answers at will.
 enum RefusingProxy {
+  /// When an upload is refused.
+  enum Moment {
+    /// At once, as Glance does, which then closes: the answer may be lost with the connection.
+    case beforeBody
+    /// When all of it has come, as a proxy does that buffers uploads.
+    case afterBody
+  }
+
   /// Runs a body while the proxy listens; gives it the URL to take for Glance.
-  static func run(status: Int, _ body: (String) async throws -> Void) async throws {
+  static func run(
+    status: Int, _ moment: Moment, _ body: (String) async throws -> Void
+  ) async throws {
     let server = HTTPServer(address: try .inet(ip4: "127.0.0.1", port: 0))
     await server.appendRoute("*") { request in
       if request.method == .PUT {
+        if moment == .afterBody { for try await _ in request.bodySequence {} }
         return HTTPResponse(
           statusCode: HTTPStatusCode(status, phrase: "Refused"),
           headers: [.contentType: "text/plain"], body: Data("refused by the proxy".utf8))
