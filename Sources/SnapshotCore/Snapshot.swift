@@ -27,7 +27,10 @@ public struct Snapshot: Sendable {
     self.sink = sink
     self.place = place
     self.log = log
-    self.progress = progress
+    self.progress = {
+      progress($0)
+      FaultPoints().pass(at: $0.fraction)
+    }
     patience = ImageUpload.Patience(retries: retries)
   }
 

@@ -102,7 +102,7 @@ extension IntegrationTests {
     @Test func `Nothing of an offline image lies on the host while it is streamed`() async throws {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(["--show", server, "x"], at: 50) { _ in
+        let outcome = try await Lab.imageCreate(["--show", server, "x"], stoppedAt: "50%") { _ in
           // qemu-nbd's socket, process number and complaints.
           for folder in Lab.names(in: Lab.spoolFolder) {
             let used = try await Lab.must(

@@ -245,7 +245,8 @@ extension IntegrationTests {
         let log = folder + "/log"
         let seen = Seen()
         let outcome = try await Lab.imageCreate(
-          ["-v", "--show", "--log-file", log, "--mechanism", "rebase", server, "x"], at: 40
+          ["-v", "--show", "--log-file", log, "--mechanism", "rebase", server, "x"],
+          stoppedAt: "40%"
         ) { process in
           let journals = "/var/lib/image-create/journal"
           for name in Lab.names(in: journals) {

@@ -50,10 +50,8 @@ extension IntegrationTests {
       let master = try #require(Lab.settings["GLANCE_PID"])
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
-          [delivery, "--show", server, "fault"], at: 60
-        ) {
-          try await Lab.holding($0) { _ = try await Lab.must("pkill", "-KILL", "-P", master) }
-        }
+          [delivery, "--show", server, "fault"], stoppedAt: "60%"
+        ) { _ in _ = try await Lab.must("pkill", "-KILL", "-P", master) }
         outcome.expect(0, error: "begins again from the first byte")
         let id = try #require(property("id", in: outcome.output))
         try await expectEqual(
@@ -65,8 +63,10 @@ extension IntegrationTests {
     @Test func `A Glance that is gone for good leaves no image and no job`() async throws {
       let server = try await Guests.prepare(.raw, .paused)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(["--retries", "1", server, "fault"], at: 10) {
-          try await Lab.holding($0) { try await Lab.lab("glance", "stop") }
+        let outcome = try await Lab.imageCreate(
+          ["--retries", "1", server, "fault"], stoppedAt: "10%"
+        ) { _ in
+          try await Lab.lab("glance", "stop")
           // The record can be deleted once it is back; the undo keeps trying for a while.
           Task {
             try await Task.sleep(for: .seconds(8))
@@ -88,7 +88,7 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
           ["--mechanism", mechanism, "--quiesce", "never", server, "fault"],
-          at: mechanism == "copy" ? 40 : 10
+          stoppedAt: mechanism == "copy" ? "40%" : "10%"
         ) { try await Lab.must("kill", "-\(signal)", "\($0)") }
         outcome.expect(signal == "INT" ? 130 : 143)
         try await StreamFaults.expectNoServer()
@@ -99,7 +99,7 @@ extension IntegrationTests {
     @Test func `After kill -9 no qemu-nbd is left`() async throws {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate([server, "fault"], at: 10) {
+        let outcome = try await Lab.imageCreate([server, "fault"], stoppedAt: "10%") {
           try await Lab.must("kill", "-KILL", "\($0)")
         }
         outcome.expect(137)
@@ -111,8 +111,8 @@ extension IntegrationTests {
     @Test func `An NBD server that dies is an error, and its image is deleted`() async throws {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate([server, "fault"], at: 10) {
-          try await Lab.holding($0) { _ = try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd") }
+        let outcome = try await Lab.imageCreate([server, "fault"], stoppedAt: "10%") { _ in
+          try await Lab.must("pkill", "-KILL", "-x", "qemu-nbd")
         }
         outcome.expect(1, error: "ERROR (DiskNotReadable)")
       }
@@ -124,8 +124,10 @@ extension IntegrationTests {
     {
       let server = try await Guests.prepare(.raw, .shutOff)
       let images = try await Cloud.imageIDs()
-      let outcome = try await Lab.imageCreate(["--stream", server, "fault"], at: 1) {
-        let start = try await StreamFaults.start(server, holding: $0)
+      let outcome = try await Lab.imageCreate(
+        ["--stream", server, "fault"], stoppedAt: "1%"
+      ) { _ in
+        let start = try await StreamFaults.start(server)
         #expect(start.status == 0, "\(start.errors)")
       }
       outcome.expect(1, error: "the image would be torn")
@@ -139,9 +141,11 @@ extension IntegrationTests {
       let server = try await Guests.prepare(.raw, .shutOff)
       try await leavingAsItWas(server) {
         // Compressed, which takes long enough for the test to come in time.
-        let outcome = try await Lab.imageCreate(["--compress", "--show", server, "x"], at: 1) { _ in
+        let outcome = try await Lab.imageCreate(
+          ["--compress", "--show", server, "x"], stoppedAt: "1%"
+        ) { _ in
           let reader = try #require(Int32(try await Lab.must("pgrep", "-n", "-x", "qemu-img")))
-          let start = try await StreamFaults.start(server, holding: reader)
+          let start = try await Lab.holding(reader) { try await StreamFaults.start(server) }
           #expect(start.errors.contains("Failed to get \"write\" lock"), "\(start.errors)")
         }
         outcome.expect(0)
@@ -152,12 +156,8 @@ extension IntegrationTests {
       }
     }
 
-    /// Tries to start a guest while the reader of its disk stands still: a start takes longer than
-    /// the rest of the disk.
-    private static func start(_ server: String, holding reader: Int32) async throws -> Lab.Outcome {
-      try await Lab.holding(reader) {
-        try await Lab.run("virsh", ["-q", "-c", "qemu:///system", "start", server])
-      }
+    private static func start(_ server: String) async throws -> Lab.Outcome {
+      try await Lab.run("virsh", ["-q", "-c", "qemu:///system", "start", server])
     }
 
     @Test(
@@ -167,8 +167,9 @@ extension IntegrationTests {
       let server = try await Guests.prepare(.raw, .running)
       let images = try await Cloud.imageIDs()
       let outcome = try await Lab.imageCreate(
-        [delivery, "--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-      ) { try await Lab.holding($0) { _ = try await Lab.virsh("destroy", server) } }
+        [delivery, "--mechanism", "backup", "--quiesce", "never", server, "fault"],
+        stoppedAt: "10%"
+      ) { _ in _ = try await Lab.virsh("destroy", server) }
       outcome.expect(1, error: "ERROR (ServerStopped): server '\(server)' stopped while")
       #expect(try await Lab.virsh("domstate", server) == "shut off")
       #expect(try await Cloud.imageIDs() == images)
@@ -179,8 +180,9 @@ extension IntegrationTests {
       let server = try await Guests.prepare(.raw, .running)
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
-          ["--mechanism", "backup", "--quiesce", "never", server, "fault"], at: 10
-        ) { try await Lab.holding($0) { _ = try await Lab.virsh("domjobabort", server) } }
+          ["--mechanism", "backup", "--quiesce", "never", server, "fault"],
+          stoppedAt: "10%"
+        ) { _ in _ = try await Lab.virsh("domjobabort", server) }
         outcome.expect(1, error: "someone ended the backup job")
       }
       try await Guests.expectAlive(server)
@@ -196,7 +198,7 @@ extension IntegrationTests {
         try await Guests.expectAlive(server)
         try await leavingAsItWas(server) {
           let outcome = try await Lab.imageCreate(
-            ["--mechanism", "backup", "--spool-dir", folder, server, "fault"], at: 10
+            ["--mechanism", "backup", "--spool-dir", folder, server, "fault"], stoppedAt: "10%"
           ) { _ in
             // Less than what the run keeps free.
             try await Scratch.fill(folder, leaving: 32)

@@ -36,6 +36,11 @@ public struct DomainDescription: Sendable, Equatable {
   /// An empty description.
   public init() {}
 
+  /// Whether the bytes of a disk are in this file, or in a file of this folder.
+  func hasDisk(in path: String) -> Bool {
+    disks.contains { $0.source.path.map { $0 == path || $0.hasPrefix(path + "/") } ?? false }
+  }
+
   /// The guest agent's channel in the XML.
   public enum Agent: Sendable, Equatable {
     /// No channel `org.qemu.guest_agent.0`.

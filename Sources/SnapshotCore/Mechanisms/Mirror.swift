@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Libvirt
 internal import Logging
 
@@ -7,21 +8,27 @@ struct Mirror {
   let context: SnapshotContext
   let mechanism: Mechanism
 
+  private static let targetName = "delta.qcow2"
+
+  /// Whether a path is a mirror's file, or the folder of a run that has one.
+  static func hasTarget(_ path: String) -> Bool {
+    path.hasSuffix("/" + targetName)
+      || FileManager.default.fileExists(atPath: path + "/" + targetName)
+  }
+
   /// How long a job may go without progress before it is given up.
   static let stallLimit = Duration.seconds(120)
 
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let delta = context.workspace.path("delta.qcow2")
+    let delta = context.workspace.path(Mirror.targetName)
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
     let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
     try await waitUntilReady(delta)
-    try await Quiesce(context: context).around {
-      try await context.domain.abortBlockJob(onDisk: disk)
-    }
+    try await Quiesce(context: context).around { try await end(delta) }
     context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
     let below = context.chain.dropFirst().map(DiskFile.Layer.init)
@@ -74,15 +81,10 @@ struct Mirror {
     while true {
       try Task.checkCancellation()
       let job = try await context.domain.blockJob(onDisk: disk)
-      let mirror = try await DomainXML.parse(context.domain.xml()).disks
-        .first { $0.target == disk }?.mirror
+      let description = try await DomainXML.parse(context.domain.xml())
+      let mirror = description.disks.first { $0.target == disk }?.mirror
       guard let job, let mirror, mirror.path == delta else {
-        throw SnapshotError(
-          .mirrorFailed,
-          "the mirror of disk '\(disk)' of \(context.facts.label) ended before it "
-            + "was complete",
-          remedy: "Look in /var/log/libvirt/qemu/\(context.facts.domain.name).log; the guest may "
-            + "have stopped, the spool folder may be full, or someone may have ended the job")
+        throw endedEarly(description, delta, cause: nil)
       }
       if mirror.isReady {
         context.progress(1)
@@ -98,6 +100,38 @@ struct Mirror {
       }
       try await Task.sleep(for: .milliseconds(100))
     }
+  }
+
+  /// Ends the job: the point in time. One that ended before has none.
+  private func end(_ delta: String) async throws {
+    do {
+      try await context.domain.abortBlockJob(onDisk: disk)
+    } catch {
+      guard try await context.domain.blockJob(onDisk: disk) == nil else { throw error }
+      let description = try await DomainXML.parse(context.domain.xml())
+      throw endedEarly(description, delta, cause: error)
+    }
+  }
+
+  private func endedEarly(
+    _ description: DomainDescription, _ delta: String, cause: (any Error)?
+  ) -> SnapshotError {
+    let (label, name) = (context.facts.label, context.facts.domain.name)
+    if description.hasDisk(in: delta) {
+      return SnapshotError(
+        .mirrorFailed,
+        "someone pivoted disk '\(disk)' of \(label) to this run's file: the guest writes to "
+          + "\(delta) now, which stays",
+        remedy: "Copy the disk to where it shall be: `virsh blockcopy \(name.shellWord) "
+          + "\(disk.shellWord) FILE --transient-job --wait --pivot`",
+        cause: cause)
+    }
+    return SnapshotError(
+      .mirrorFailed,
+      "the mirror of disk '\(disk)' of \(label) ended before the point in time was fixed",
+      remedy: "Look in /var/log/libvirt/qemu/\(name).log; the guest may have stopped, the spool "
+        + "folder may be full, or someone may have ended the job",
+      cause: cause)
   }
 }
 

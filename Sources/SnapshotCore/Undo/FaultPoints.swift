@@ -2,15 +2,17 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// Where the crash tests (`scripts/torture`) stop or kill a run: before and after each line of the
-/// journal, and while the guest is frozen. Built for debugging only; a release build has nothing here.
+/// Where the tests stop or kill a run: before and after each line of the journal, while the guest is
+/// frozen, and when so much of it is done. Built for debugging only; a release build has nothing here.
 ///
 /// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a step's number from 1, then `-` for
-/// before it is done or `+` for after.
+/// before it is done or `+` for after. `stop@40%` is where the run first says that it is so far.
 struct FaultPoints: Sendable {
   #if DEBUG
     private static let wish = ProcessInfo.processInfo.environment["IMAGE_CREATE_FAULT"] ?? ""
     private static let count = Mutex(0)
+    private static let percent = Mutex(
+      wish.wholeMatch(of: /stop@(\d+)%/).flatMap { Double($0.1) })
 
     func pass(before name: String) {
       let number = FaultPoints.count.withLock { count in
@@ -22,6 +24,15 @@ struct FaultPoints: Sendable {
 
     func pass(after name: String) {
       pass("\(FaultPoints.count.withLock { $0 })+", name)
+    }
+
+    func pass(at fraction: Double) {
+      let isThere = FaultPoints.percent.withLock { percent in
+        guard let wish = percent, fraction * 100 >= wish else { return false }
+        percent = nil
+        return true
+      }
+      if isThere { kill(getpid(), SIGSTOP) }
     }
 
     private func pass(_ point: String, _ name: String) {
@@ -37,5 +48,6 @@ struct FaultPoints: Sendable {
   #else
     func pass(before name: String) {}
     func pass(after name: String) {}
+    func pass(at fraction: Double) {}
   #endif
 }

@@ -30,10 +30,7 @@ public struct UndoPerformer: Sendable {
   public func perform(_ action: UndoAction) async throws {
     switch action {
     case .deleteImage(let id): try await deleteImage(id)
-    case .removeFolder(let path), .removeFile(let path):
-      if (try? FileManager.default.attributesOfItem(atPath: path)) != nil {
-        try FileManager.default.removeItem(atPath: path)
-      }
+    case .removeFolder(let path), .removeFile(let path): try await remove(path)
     case .endPrograms(let folder): try await StrayPrograms(of: folder).end()
     case .define(let path, let autostarts):
       try await link.reaching { try await define(path, autostarts: autostarts, over: $0) }
@@ -46,6 +43,20 @@ public struct UndoPerformer: Sendable {
       try await onServer { try await abortBackup(of: $0, socket: socket, wasRunning: wasRunning) }
     case .attach(let xml, _): try await onServer { try await attach(xml, to: $0) }
     }
+  }
+
+  private func remove(_ path: String) async throws {
+    guard (try? FileManager.default.attributesOfItem(atPath: path)) != nil else { return }
+    // Whoever pivots a mirror makes its file the guest's own.
+    let mayBeDisk = Mirror.hasTarget(path)
+    if mayBeDisk, try await link.reaching({ try await isDisk(path, of: $0.domain()) }) { return }
+    try FileManager.default.removeItem(atPath: path)
+  }
+
+  /// Whether the server writes to this file, or to one in this folder.
+  private func isDisk(_ path: String, of domain: Domain?) async throws -> Bool {
+    guard let domain else { return false }
+    return try DomainXML.parse(try await domain.xml()).hasDisk(in: path)
   }
 
   /// A transient server that was stopped meanwhile is not there any more.

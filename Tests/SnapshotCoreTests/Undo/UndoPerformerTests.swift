@@ -48,6 +48,22 @@ import Testing
     }
   }
 
+  @Test func `a mirror's file that has become the guest's disk is not removed`() async throws {
+    let folder = temporaryPath()
+    let file = folder + "/delta.qcow2"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(FileManager.default.createFile(atPath: file, contents: Data()))
+    let pivoted = try await TestDriver.server(
+      devices: "<disk type='file'><source file='\(file)'/><target dev='vda'/></disk>")
+    for action in [UndoAction.removeFile(path: file), .removeFolder(path: folder)] {
+      try await performer(pivoted).perform(action)
+      #expect(FileManager.default.fileExists(atPath: file))
+    }
+    try await performer(try await TestDriver.server()).perform(.removeFolder(path: folder))
+    #expect(!FileManager.default.fileExists(atPath: folder))
+  }
+
   @Test func `a frozen guest is thawed`() async throws {
     let server = try await TestDriver.server()
     #expect(try await server.freeze() > 0)
