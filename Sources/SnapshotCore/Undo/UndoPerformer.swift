@@ -53,10 +53,14 @@ public struct UndoPerformer: Sendable {
     try FileManager.default.removeItem(atPath: path)
   }
 
-  /// Whether the server writes to this file, or to one in this folder.
+  /// Whether the server writes to this file, or to one in this folder; one that is gone does not.
   private func isDisk(_ path: String, of domain: Domain?) async throws -> Bool {
-    guard let domain else { return false }
-    return try DomainXML.parse(try await domain.xml()).hasDisk(in: path)
+    do {
+      guard let domain else { return false }
+      return try DomainXML.parse(try await domain.xml()).hasDisk(in: path)
+    } catch let error as LibvirtError where error.code == .noDomain {
+      return false
+    }
   }
 
   /// A transient server that was stopped meanwhile is not there any more.
