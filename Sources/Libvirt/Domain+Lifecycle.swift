@@ -9,6 +9,11 @@ extension Domain {
     }
   }
 
+  /// Removes libvirt's own file of saved memory (`virDomainManagedSaveRemove`).
+  public func removeManagedSaveImage() async throws(LibvirtError) {
+    try await call("virDomainManagedSaveRemove") { unsafe virDomainManagedSaveRemove($0, 0) }
+  }
+
   /// Starts the domain, from its managed save image where it has one
   /// (`virDomainCreateWithFlags`); one that was saved paused stays paused.
   public func start() async throws(LibvirtError) {

@@ -69,6 +69,25 @@ extension IntegrationTests {
       try await Guests.expectAlive(server)
     }
 
+    /// It may come back to a guest that runs on and to saved memory that is whole or half.
+    @Test func `A libvirtd that dies while it saves the guest leaves no saved memory`()
+      async throws
+    {
+      let server = try await Guests.prepare(.raw, .running)
+      try await leavingAsItWas(server) {
+        let outcome = try await Lab.imageCreate(["--cold", server, "fault"], stoppedAt: "0%") {
+          try await Lab.must("kill", "-CONT", "\($0)")
+          try await Lab.wait("the file of saved memory") {
+            Lab.names(in: "/var/lib/libvirt/qemu/save").contains("\(server).save")
+          }
+          try await Lab.must("pkill", "-KILL", "-x", "libvirtd")
+          try await Lab.lab("libvirt", "start")
+        }
+        #expect(!outcome.errors.contains("NotUndone") && !outcome.errors.contains("left over"))
+      }
+      try await Guests.expectAlive(server)
+    }
+
     @Test("A mirror that someone else ends is a failure", arguments: ["1%", "30%"])
     func endedMirror(_ point: String) async throws {
       let server = try await Guests.prepare(.raw, .running)

@@ -143,7 +143,12 @@ public struct UndoPerformer: Sendable {
   private func start(_ domain: Domain) async throws {
     // The daemon goes on saving when the one who asked for it has died.
     while try await domain.job() != nil { try await Task.sleep(for: .milliseconds(100)) }
-    guard try await domain.state() == .shutOff else { return }
+    guard try await domain.state() == .shutOff else {
+      // A daemon that died while it saved lets the guest run on, and keeps what it had saved: started
+      // from that one day, the guest would meet a newer disk.
+      if try await domain.hasManagedSaveImage() { try await domain.removeManagedSaveImage() }
+      return
+    }
     // Without the saved memory this would be a reboot, which nobody asked for.
     guard try await domain.hasManagedSaveImage() else {
       throw SnapshotError(
