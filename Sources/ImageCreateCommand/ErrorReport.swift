@@ -22,13 +22,18 @@ enum ErrorReport {
   }
 
   static func line(for leftover: UndoStack.Leftover, server: String, uri: String) -> String {
-    line(
-      "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))",
+    var remedy = "Do it by hand: `\(leftover.action.command(server: server, uri: uri))`"
+    if let error = leftover.error as? SnapshotError, error.code == .diskInUse {
+      // The command would take the guest's disk away.
+      remedy = error.remedy
+    } else if leftover.action == .thaw {
       // libvirt 9 loses an agent that ends and comes back during a backup job.
-      (leftover.action == .thaw
-        ? "If the agent runs in the guest, libvirt has lost it: restart libvirtd (guests go on). "
-        : "")
-        + "Do it by hand: `\(leftover.action.command(server: server, uri: uri))`")
+      remedy =
+        "If the agent runs in the guest, libvirt has lost it: restart libvirtd (guests go on). "
+        + remedy
+    }
+    return line(
+      "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))", remedy)
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -37,6 +37,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let libvirtFailed = Code(rawValue: "LibvirtCallFailed")
     /// The mirror of a disk ended, stalled or was taken away.
     public static let mirrorFailed = Code(rawValue: "MirrorFailed")
+    /// A file of the run has become a disk of the guest.
+    public static let diskInUse = Code(rawValue: "DiskInUse")
     /// The guest could not be quiesced and that was required.
     public static let notQuiesced = Code(rawValue: "NotQuiesced")
     /// A program of this host, such as `qemu-img`, failed or is missing.

@@ -92,14 +92,13 @@ enum Lab {
   ///   - point: where, as `IMAGE_CREATE_FAULT` names it: `40%`, `5+`.
   ///   - act: given the process's number.
   static func imageCreate(
-    _ arguments: [String], environment: [String: String] = openrc, stoppedAt point: String,
+    _ arguments: [String], stoppedAt point: String,
     act: @escaping @Sendable (Int32) async throws -> Void
   ) async throws -> Outcome {
     try require()
-    let variables = environment.merging(["IMAGE_CREATE_FAULT": "stop@\(point)"]) { $1 }
     let result = try await Subprocess.run(
       .path(FilePath(program)), arguments: Arguments(["--poll"] + arguments),
-      environment: .inherit.updating(updates(variables)), input: .none,
+      environment: .inherit.updating(updates(openrc(fault: "stop@\(point)"))), input: .none,
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20)
     ) { execution in
       let process = execution.processIdentifier.value

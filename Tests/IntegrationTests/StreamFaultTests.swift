@@ -51,7 +51,7 @@ extension IntegrationTests {
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
           [delivery, "--show", server, "fault"], stoppedAt: "60%"
-        ) { _ in _ = try await Lab.must("pkill", "-KILL", "-P", master) }
+        ) { _ in try await Lab.must("pkill", "-KILL", "-P", master) }
         outcome.expect(0, error: "begins again from the first byte")
         let id = try #require(property("id", in: outcome.output))
         try await expectEqual(

@@ -36,9 +36,9 @@ public struct DomainDescription: Sendable, Equatable {
   /// An empty description.
   public init() {}
 
-  /// Whether the bytes of a disk are in this file, or in a file of this folder.
-  func hasDisk(in path: String) -> Bool {
-    disks.contains { $0.source.path.map { $0 == path || $0.hasPrefix(path + "/") } ?? false }
+  /// The disk whose bytes are in this file, or in a file of this folder.
+  func disk(in path: String) -> DiskDescription? {
+    disks.first { $0.source.path.map { $0 == path || $0.hasPrefix(path + "/") } ?? false }
   }
 
   /// The guest agent's channel in the XML.

@@ -28,7 +28,7 @@ struct Mirror {
     let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
     try await waitUntilReady(delta)
-    try await Quiesce(context: context).around { try await end(delta) }
+    try await end()
     context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
     let below = context.chain.dropFirst().map(DiskFile.Layer.init)
@@ -81,11 +81,9 @@ struct Mirror {
     while true {
       try Task.checkCancellation()
       let job = try await context.domain.blockJob(onDisk: disk)
-      let description = try await DomainXML.parse(context.domain.xml())
-      let mirror = description.disks.first { $0.target == disk }?.mirror
-      guard let job, let mirror, mirror.path == delta else {
-        throw endedEarly(description, delta, cause: nil)
-      }
+      let mirror = try await DomainXML.parse(context.domain.xml()).disks
+        .first { $0.target == disk }?.mirror
+      guard let job, let mirror, mirror.path == delta else { throw endedEarly(nil) }
       if mirror.isReady {
         context.progress(1)
         return
@@ -103,34 +101,26 @@ struct Mirror {
   }
 
   /// Ends the job: the point in time. One that ended before has none.
-  private func end(_ delta: String) async throws {
+  private func end() async throws {
+    var isEnded = false
     do {
-      try await context.domain.abortBlockJob(onDisk: disk)
-    } catch {
-      guard try await context.domain.blockJob(onDisk: disk) == nil else { throw error }
-      let description = try await DomainXML.parse(context.domain.xml())
-      throw endedEarly(description, delta, cause: error)
+      try await Quiesce(context: context).around {
+        try await context.domain.abortBlockJob(onDisk: disk)
+        isEnded = true
+      }
+    } catch let error as LibvirtError where !isEnded {
+      // Asked now that the guest is thawed: it does not wait for an explanation.
+      throw try await context.domain.blockJob(onDisk: disk) == nil ? endedEarly(error) : error
     }
   }
 
-  private func endedEarly(
-    _ description: DomainDescription, _ delta: String, cause: (any Error)?
-  ) -> SnapshotError {
-    let (label, name) = (context.facts.label, context.facts.domain.name)
-    if description.hasDisk(in: delta) {
-      return SnapshotError(
-        .mirrorFailed,
-        "someone pivoted disk '\(disk)' of \(label) to this run's file: the guest writes to "
-          + "\(delta) now, which stays",
-        remedy: "Copy the disk to where it shall be: `virsh blockcopy \(name.shellWord) "
-          + "\(disk.shellWord) FILE --transient-job --wait --pivot`",
-        cause: cause)
-    }
-    return SnapshotError(
+  private func endedEarly(_ cause: LibvirtError?) -> SnapshotError {
+    SnapshotError(
       .mirrorFailed,
-      "the mirror of disk '\(disk)' of \(label) ended before the point in time was fixed",
-      remedy: "Look in /var/log/libvirt/qemu/\(name).log; the guest may have stopped, the spool "
-        + "folder may be full, or someone may have ended the job",
+      "the mirror of disk '\(disk)' of \(context.facts.label) ended before the point in time "
+        + "was fixed",
+      remedy: "Look in /var/log/libvirt/qemu/\(context.facts.domain.name).log; the guest may "
+        + "have stopped, the spool folder may be full, or someone may have ended the job",
       cause: cause)
   }
 }

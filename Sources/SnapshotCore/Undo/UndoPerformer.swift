@@ -47,20 +47,21 @@ public struct UndoPerformer: Sendable {
 
   private func remove(_ path: String) async throws {
     guard (try? FileManager.default.attributesOfItem(atPath: path)) != nil else { return }
-    // Whoever pivots a mirror makes its file the guest's own.
-    let mayBeDisk = Mirror.hasTarget(path)
-    if mayBeDisk, try await link.reaching({ try await isDisk(path, of: $0.domain()) }) { return }
+    if Mirror.hasTarget(path) { try await onServer { try await checkUnused(path, by: $0) } }
     try FileManager.default.removeItem(atPath: path)
   }
 
-  /// Whether the server writes to this file, or to one in this folder; one that is gone does not.
-  private func isDisk(_ path: String, of domain: Domain?) async throws -> Bool {
-    do {
-      guard let domain else { return false }
-      return try DomainXML.parse(try await domain.xml()).hasDisk(in: path)
-    } catch let error as LibvirtError where error.code == .noDomain {
-      return false
-    }
+  /// Whoever pivots our mirror makes its file the guest's own disk.
+  private func checkUnused(_ path: String, by domain: Domain) async throws {
+    guard let disk = try DomainXML.parse(try await domain.xml()).disk(in: path) else { return }
+    let name = domain.name.shellWord
+    throw SnapshotError(
+      .diskInUse,
+      "disk '\(disk.target)' of server '\(domain.name)' is there now, since someone pivoted the "
+        + "mirror",
+      remedy: "Copy it to where it shall be, before the server's next start: `virsh -c "
+        + "\(server.uri.shellWord) blockcopy \(name) \(disk.target.shellWord) FILE --transient-job "
+        + "--wait --pivot`, then run `image-create --recover \(name)`")
   }
 
   /// A transient server that was stopped meanwhile is not there any more.
@@ -143,14 +144,16 @@ public struct UndoPerformer: Sendable {
   private func start(_ domain: Domain) async throws {
     // The daemon goes on saving when the one who asked for it has died.
     while try await domain.job() != nil { try await Task.sleep(for: .milliseconds(100)) }
+    // Before the state: what is there of a guest that runs after that is old.
+    let hasImage = try await domain.hasManagedSaveImage()
     guard try await domain.state() == .shutOff else {
       // A daemon that died while it saved lets the guest run on, and keeps what it had saved: started
       // from that one day, the guest would meet a newer disk.
-      if try await domain.hasManagedSaveImage() { try await domain.removeManagedSaveImage() }
+      if hasImage { try await domain.removeManagedSaveImage() }
       return
     }
     // Without the saved memory this would be a reboot, which nobody asked for.
-    guard try await domain.hasManagedSaveImage() else {
+    guard hasImage else {
       throw SnapshotError(
         .notRestored, "server '\(domain.name)' is shut off and its managed save image is gone",
         remedy: "Start it yourself if it is to run")

@@ -57,7 +57,10 @@ import Testing
     let pivoted = try await TestDriver.server(
       devices: "<disk type='file'><source file='\(file)'/><target dev='vda'/></disk>")
     for action in [UndoAction.removeFile(path: file), .removeFolder(path: folder)] {
-      try await performer(pivoted).perform(action)
+      let error = await #expect(throws: SnapshotError.self) {
+        try await performer(pivoted).perform(action)
+      }
+      #expect(error?.code == .diskInUse)
       #expect(FileManager.default.fileExists(atPath: file))
     }
     try await performer(try await TestDriver.server()).perform(.removeFolder(path: folder))
