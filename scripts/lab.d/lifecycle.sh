@@ -124,10 +124,12 @@ lab_down() {
   return $left
 }
 
-# Loop devices on files of ours, whatever became of their guests.
+# Loop devices on files of ours, whatever became of their guests. By inode: another host of the same
+# kernel (scripts/lane) may have a file of the same path.
 loops_down() {
-  local device
-  while read -r device; do losetup -d "$device"; done < <(
-    losetup --json -l -O NAME,BACK-FILE 2>/dev/null |
-      jq -r --arg dir "$LAB_GUEST_DIR/" '.loopdevices[]? | select(."back-file" // "" | startswith($dir)) | .name')
+  local file device
+  for file in "$LAB_GUEST_DIR"/*; do
+    [[ -f $file ]] || continue
+    while IFS=: read -r device _; do losetup -d "$device"; done < <(losetup -j "$file" 2>/dev/null)
+  done
 }
