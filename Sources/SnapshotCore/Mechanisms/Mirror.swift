@@ -79,13 +79,12 @@ struct Mirror {
   /// Waits for `<mirror ready='yes'>`: `cur == end` is not readiness, and no job is no success.
   private func waitUntilReady(_ delta: String) async throws {
     var watch = ProgressWatch(limit: Mirror.stallLimit)
+    var pace = PollPace()
     while true {
       try Task.checkCancellation()
-      let job = try await context.domain.blockJob(onDisk: disk)
-      let mirror = try await DomainXML.parse(context.domain.xml()).disks
-        .first { $0.target == disk }?.mirror
-      guard let job, let mirror, mirror.path == delta else { throw endedEarly(nil) }
-      if mirror.isReady {
+      guard let job = try await context.domain.blockJob(onDisk: disk) else { throw endedEarly(nil) }
+      // The domain's XML alone says that it is ready, which it can't be before.
+      if job.current >= job.end, try await isReady(delta) {
         context.progress(1)
         return
       }
@@ -97,8 +96,16 @@ struct Mirror {
             + "for \(Mirror.stallLimit.components.seconds) s at \(job.current) of \(job.end)",
           remedy: "Check the disk and the spool folder's file system, then try again")
       }
-      try await Task.sleep(for: .milliseconds(100))
+      try await Task.sleep(for: pace.next())
     }
+  }
+
+  /// - Throws: `mirrorFailed` if the mirror is not ours any more.
+  private func isReady(_ delta: String) async throws -> Bool {
+    let mirror = try await DomainXML.parse(context.domain.xml()).disks
+      .first { $0.target == disk }?.mirror
+    guard let mirror, mirror.path == delta else { throw endedEarly(nil) }
+    return mirror.isReady
   }
 
   /// Ends the job: the point in time. One that ended before has none.
