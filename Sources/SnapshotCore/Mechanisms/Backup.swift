@@ -36,11 +36,7 @@ struct Backup {
       hasBlockJob = try await context.domain.blockJob(onDisk: disk) != nil
     }
     guard try await context.domain.job() == nil, !hasBlockJob else {
-      throw SnapshotError(
-        .serverBusy, "another job has begun on \(context.facts.label)",
-        remedy:
-          "See `virsh domjobinfo \(context.facts.domain.name.shellWord)`; wait for its end and try again"
-      )
+      throw SnapshotError.anotherJob(context.facts)
     }
   }
 
