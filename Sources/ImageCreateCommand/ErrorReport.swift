@@ -26,6 +26,9 @@ enum ErrorReport {
     if let error = leftover.error as? SnapshotError, error.code == .diskInUse {
       // The command would take the guest's disk away.
       remedy = error.remedy
+    } else if case .attachOnceGone = leftover.action, let error = leftover.error as? SnapshotError {
+      // The device is still there.
+      remedy = error.remedy
     } else if leftover.action == .thaw {
       // libvirt 9 loses an agent that ends and comes back during a backup job.
       remedy =

@@ -3,8 +3,6 @@ internal import Foundation
 internal import Libvirt
 internal import Logging
 internal import SnapshotCore
-internal import Synchronization
-internal import UnixSignals
 
 /// The whole program but for the process: parses, runs, reports, and gives the exit status.
 public enum Program {
@@ -28,9 +26,11 @@ public enum Program {
       let text = ImageCreate.fullMessage(for: error)
       guard ImageCreate.exitCode(for: error) == .success else {
         Terminal.error(text)
+        await Terminal.flush()
         return 2
       }
       Terminal.output(text + "\n")
+      await Terminal.flush()
       return 0
     }
     return await run(options, environment: environment)
@@ -43,6 +43,9 @@ public enum Program {
     // the end of the process. Not trapped: a trapped SIGPIPE makes libdispatch's manager thread
     // send it to itself for ever, and every timer stands still.
     signal(SIGPIPE, SIG_IGN)
+    // A job in the background may write to its terminal: otherwise one line could stop the process
+    // while a guest is frozen.
+    signal(SIGTTOU, SIG_IGN)
     // Whatever is made is private, and no core file has a password.
     umask(0o077)
     CoreFiles.forbid()
@@ -51,16 +54,25 @@ public enum Program {
       log = try RunLog.logger(verbose: options.verbose, file: options.logFile)
     } catch {
       Terminal.error(ErrorReport.line(for: error))
+      await Terminal.flush()
       return 1
     }
     let session = Session(options: options, environment: environment, log: log)
     let work = Task { try await session.run() }
     let stop = SignalStop(session: session) { work.cancel() }
-    let watch = Task { await stop.watch() }
+    stop.watch()
     let clock = Task { try await TimeOut.watch(options.timeout) { work.cancel() } }
     let result = await work.result
-    watch.cancel()
     clock.cancel()
+    let status = await report(result, session: session, stop: stop, options: options, clock: clock)
+    return await stop.leave(with: status)
+  }
+
+  /// - Returns: the exit status.
+  private static func report(
+    _ result: Result<Void, any Error>, session: Session, stop: SignalStop,
+    options: ImageCreateOptions, clock: Task<Void, any Error>
+  ) async -> Int32 {
     switch result {
     case .success: return 0
     case .failure(let error):
@@ -77,71 +89,6 @@ public enum Program {
       }
       Terminal.error(ErrorReport.line(for: error))
       return 1
-    }
-  }
-}
-
-/// `--timeout`: bounds the whole run, the undoing that follows not counted.
-enum TimeOut {
-  /// Returns when the time is over and the run was told to stop.
-  ///
-  /// - Throws: `CancellationError` where the run ended before, or has no limit.
-  static func watch(_ limit: TimeLimit?, stop: () -> Void) async throws {
-    guard let limit else { throw CancellationError() }
-    try await Task.sleep(for: limit.duration)
-    stop()
-  }
-
-  static func error(_ limit: TimeLimit, session: Session) -> SnapshotError {
-    SnapshotError(
-      .timedOut,
-      "the run took longer than \(limit.text) (--timeout); "
-        + (session.pendingCommands.isEmpty
-          ? "everything was undone" : "what was not undone is listed above"),
-      remedy: "Look with --poll how far it gets, and give it more time")
-  }
-}
-
-/// The first SIGINT, SIGTERM or SIGHUP stops the run; a second one ends the process at once.
-final class SignalStop: Sendable {
-  /// A signal by name and number.
-  struct Signal: Sendable {
-    let name: String
-    let number: Int32
-  }
-
-  private let first = Mutex<Signal?>(nil)
-  private let session: Session
-  private let cancel: @Sendable () -> Void
-
-  init(session: Session, cancel: @escaping @Sendable () -> Void) {
-    self.session = session
-    self.cancel = cancel
-  }
-
-  var signal: Signal? { first.withLock { $0 } }
-
-  func watch() async {
-    for await caught in await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup) {
-      let signal: Signal
-      switch caught {
-      case .sigint: signal = Signal(name: "SIGINT", number: SIGINT)
-      case .sigterm: signal = Signal(name: "SIGTERM", number: SIGTERM)
-      case .sighup: signal = Signal(name: "SIGHUP", number: SIGHUP)
-      default: continue
-      }
-      let isFirst = first.withLock { first in
-        defer { first = first ?? signal }
-        return first == nil
-      }
-      guard isFirst else {
-        let left = session.pendingCommands
-        for line in left { Terminal.error("left over: \(line)") }
-        if !left.isEmpty { Terminal.error("image-create: or let `image-create --recover` do it") }
-        exit(128 + signal.number)
-      }
-      Terminal.error("image-create: \(signal.name): undoing (once more to leave at once)")
-      cancel()
     }
   }
 }

@@ -3,6 +3,9 @@ internal import Synchronization
 
 /// Prints nova's progress lines: one live line on a terminal, one line per 10 % elsewhere; behind
 /// the per cent, the phase's bytes, rate and time left.
+///
+/// Reports come from where an upload reads its bytes: one that prints nothing costs next to nothing,
+/// and one that does only puts a line in a queue.
 final class ProgressPrinter: Sendable {
   private struct State {
     var percent = -1
@@ -16,11 +19,12 @@ final class ProgressPrinter: Sendable {
 
   private let isOn: Bool
   private let isTerminal: Bool
-  private let write: @Sendable (String) -> Void
+  private let write: @Sendable (String, OutputQueue.Kind) -> Void
   private let state = Mutex(State())
 
   init(
-    isOn: Bool, isTerminal: Bool, write: @escaping @Sendable (String) -> Void = Terminal.output
+    isOn: Bool, isTerminal: Bool,
+    write: @escaping @Sendable (String, OutputQueue.Kind) -> Void = Terminal.output
   ) {
     self.isOn = isOn
     self.isTerminal = isTerminal
@@ -30,7 +34,7 @@ final class ProgressPrinter: Sendable {
   /// nova begins with an empty line.
   func start() {
     guard isOn else { return }
-    write("\n")
+    write("\n", .result)
     print(0, nil)
   }
 
@@ -44,30 +48,33 @@ final class ProgressPrinter: Sendable {
   func finish() {
     guard isOn else { return }
     print(100, nil)
-    write(isTerminal ? "\nFinished\n" : "Finished\n")
+    write(isTerminal ? "\nFinished\n" : "Finished\n", .result)
   }
 
   func fail() {
     guard isOn else { return }
-    write(isTerminal ? "\nError snapshotting server\n" : "Error snapshotting server\n")
+    write(isTerminal ? "\nError snapshotting server\n" : "Error snapshotting server\n", .result)
   }
 
   private func print(_ percent: Int, _ progress: Snapshot.Progress?) {
-    // Written under the lock, so that a late callback can't print a smaller number.
+    // Put in line under the lock, so that a late callback can't print a smaller number.
     state.withLock { state in
       let now = ContinuousClock.now
-      let transfer = progress.flatMap { state.meter.text($0, at: now) } ?? ""
+      if let progress { state.meter.take(progress, at: now) }
       let step = max(isTerminal ? percent : percent / 10 * 10, state.percent)
       // Only a terminal's line is written again for the same per cent, and only for its bytes.
       let isDue =
-        isTerminal && !transfer.isEmpty && percent < 100
+        isTerminal && progress?.bytes != nil && percent < 100
         && state.printed.map { now - $0 >= ProgressPrinter.refresh } ?? true
       guard step > state.percent || (isDue && state.percent < 100) else { return }
       state.percent = step
       state.printed = now
+      let transfer = progress.flatMap { state.meter.text($0, at: now) } ?? ""
       let line = "Server snapshotting... \(step)% complete\(transfer)"
       // What is left of a longer line is cleared (ECMA-48's erase to the end of the line).
-      write(isTerminal ? "\r\(line)\u{1B}[K" : "\(line)\n")
+      write(
+        isTerminal ? "\r\(line)\u{1B}[K" : "\(line)\n",
+        step == 100 ? .result : .progress(isReplaced: isTerminal))
     }
   }
 }

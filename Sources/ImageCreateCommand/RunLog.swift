@@ -3,12 +3,14 @@ internal import Logging
 internal import SystemPackage
 
 /// The log of a run: warnings always on stderr, everything with `--verbose` or in `--log-file`.
+///
+/// Logging never blocks: see ``OutputQueue``.
 struct RunLog: LogHandler {
   var logLevel = Logger.Level.debug
   var metadata = Logger.Metadata()
   /// What stderr gets at least.
   let threshold: Logger.Level
-  let file: FileHandle?
+  let file: LogFile?
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
@@ -17,21 +19,16 @@ struct RunLog: LogHandler {
 
   func log(event: LogEvent) {
     let line = PropertyTable.printable("\(event.level): \(event.message)")
-    if event.level >= threshold { Terminal.error("image-create: \(line)") }
-    if event.level >= .info, let file {
-      let time = Date.now.formatted(.iso8601)
-      try? file.write(contentsOf: Data("\(time) \(line)\n".utf8))
-    }
+    if event.level >= threshold { Terminal.error("image-create: \(line)", .message) }
+    if event.level >= .info { file?.write(line) }
   }
 
   /// - Throws: a `SnapshotError`-like report when the file can't be opened.
   static func logger(verbose: Bool, file path: String?) throws -> Logger {
-    var file: FileHandle?
+    var file: LogFile?
     if let path {
       do {
-        let descriptor = try FileDescriptor.open(
-          FilePath(path), .writeOnly, options: [.create, .append], permissions: .ownerReadWrite)
-        file = FileHandle(fileDescriptor: descriptor.rawValue, closeOnDealloc: true)
+        file = try LogFile(path)
       } catch {
         throw OptionError(option: "--log-file", value: path, problem: "\(error)")
       }
@@ -39,6 +36,26 @@ struct RunLog: LogHandler {
     let handler = RunLog(threshold: verbose ? .info : .warning, file: file)
     return Logger(label: "image-create") { _ in handler }
   }
+}
+
+/// The file of `--log-file`, written to by a thread of its own: one on a file system that hangs does
+/// not hold back what stderr says.
+final class LogFile: Sendable {
+  // Open to the end of the process: the queue may still write to it.
+  private let file: FileDescriptor
+  private let queue = OutputQueue { "\(LogFile.time) warning: \($0) messages are missing here" }
+
+  /// Opens the file, which is created private to us.
+  init(_ path: String) throws {
+    file = try FileDescriptor.open(
+      FilePath(path), .writeOnly, options: [.create, .append, .closeOnExec],
+      permissions: .ownerReadWrite)
+    Terminal.add(queue)
+  }
+
+  func write(_ line: String) { queue.write("\(LogFile.time) \(line)\n", .message, to: file) }
+
+  private static var time: String { Date.now.formatted(.iso8601) }
 }
 
 /// A path given on the command line that can't be used.

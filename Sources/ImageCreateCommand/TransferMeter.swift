@@ -6,15 +6,22 @@ struct TransferMeter {
   private var first: (bytes: Int64, time: ContinuousClock.Instant)?
   private var last: Int64 = 0
 
-  /// - Returns: for example `, 310 of 541 MB, 128 MB/s, 2 s left`; nil where nothing moves bytes.
-  mutating func text(_ progress: Snapshot.Progress, at now: ContinuousClock.Instant) -> String? {
-    guard let bytes = progress.bytes else { return nil }
+  /// Takes a report. Cheap: it is called for each block that an upload reads.
+  mutating func take(_ progress: Snapshot.Progress, at now: ContinuousClock.Instant) {
+    guard let bytes = progress.bytes else { return }
     // An upload that begins again is measured anew.
     if progress.phase != phase || bytes.done < last || first == nil {
       phase = progress.phase
       first = (bytes.done, now)
     }
     last = bytes.done
+  }
+
+  /// Describes a report that was taken.
+  ///
+  /// - Returns: for example `, 310 of 541 MB, 128 MB/s, 2 s left`; nil if nothing moves bytes.
+  func text(_ progress: Snapshot.Progress, at now: ContinuousClock.Instant) -> String? {
+    guard let bytes = progress.bytes else { return nil }
     let unit = Unit(for: bytes.total)
     var text = ", \(unit.number(bytes.done)) of \(unit.number(bytes.total)) \(unit.name)"
     guard let first, bytes.done > first.bytes else { return text }

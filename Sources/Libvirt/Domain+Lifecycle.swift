@@ -32,6 +32,38 @@ extension Domain {
     try await call("virDomainAbortJob") { unsafe virDomainAbortJob($0) }
   }
 
+  /// The domain-wide job under way, with what it does (`virDomainGetJobStats`); nil if there is none,
+  /// or if the daemon can't say.
+  package func jobStatus() async throws(LibvirtError) -> JobStatus? {
+    do {
+      return try await value("virDomainGetJobStats") { domain -> JobStatus?? in
+        var type: Int32 = 0
+        var parameters: virTypedParameterPtr?
+        var count: Int32 = 0
+        guard unsafe virDomainGetJobStats(domain, &type, &parameters, &count, 0) == 0 else {
+          return nil
+        }
+        defer { unsafe virTypedParamsFree(parameters, count) }
+        guard
+          type == Int32(VIR_DOMAIN_JOB_BOUNDED.rawValue)
+            || type == Int32(VIR_DOMAIN_JOB_UNBOUNDED.rawValue)
+        else { return .some(nil) }
+        var operation: Int32 = 0
+        _ = unsafe virTypedParamsGetInt(parameters, count, "operation", &operation)
+        var elapsed: UInt64 = 0
+        let isKnown = unsafe virTypedParamsGetULLong(parameters, count, "time_elapsed", &elapsed)
+        return JobStatus(
+          isSave: operation == Int32(VIR_DOMAIN_JOB_OPERATION_SAVE.rawValue),
+          elapsed: isKnown == 1 ? .milliseconds(Int64(clamping: elapsed)) : nil)
+      }
+    } catch {
+      switch error.code {
+      case .noSupport, .operationInvalid, .internalError: return nil
+      default: throw error
+      }
+    }
+  }
+
   /// What `undefine` must leave in place.
   public struct Keep: OptionSet, Sendable {
     /// The flags, as in `virDomainUndefineFlagsValues`.
@@ -68,5 +100,19 @@ extension Domain {
     try await call("virDomainAttachDeviceFlags", about: "a host device") {
       unsafe virDomainAttachDeviceFlags($0, deviceXML, VIR_DOMAIN_AFFECT_LIVE.rawValue)
     }
+  }
+}
+
+/// What a domain-wide job does, and since when.
+package struct JobStatus: Sendable, Equatable {
+  /// Whether it saves the guest's memory to a file.
+  package let isSave: Bool
+  /// How long it has been under way, if the daemon says so.
+  package let elapsed: Duration?
+
+  /// Makes a status.
+  package init(isSave: Bool, elapsed: Duration?) {
+    self.isSave = isSave
+    self.elapsed = elapsed
   }
 }

@@ -8,7 +8,7 @@ import Testing
   private final class Paper: Sendable {
     private let written = Mutex("")
     var text: String { written.withLock { $0 } }
-    func write(_ text: String) { written.withLock { $0 += text } }
+    func write(_ text: String, _ kind: OutputQueue.Kind) { written.withLock { $0 += text } }
   }
 
   private func printed(isTerminal: Bool, _ use: (ProgressPrinter) -> Void) -> String {
@@ -25,7 +25,7 @@ import Testing
   private func line(_ percent: Int) -> String { "Server snapshotting... \(percent)% complete" }
 
   @Test func `without --poll nothing is printed`() {
-    let printer = ProgressPrinter(isOn: false, isTerminal: true) { text in
+    let printer = ProgressPrinter(isOn: false, isTerminal: true) { text, _ in
       Issue.record("'\(text)' was printed")
     }
     printer.start()

@@ -11,7 +11,7 @@ import Testing
   }
 
   @Test func `a phase without bytes says nothing`() {
-    var meter = TransferMeter()
+    let meter = TransferMeter()
     #expect(meter.text(Snapshot.Progress(phase: .snapshot, fraction: 0.1), at: .now) == nil)
   }
 
@@ -31,7 +31,8 @@ import Testing
   ) {
     var meter = TransferMeter()
     let begin = ContinuousClock.now
-    _ = meter.text(Self.report(0, of: total), at: begin)
+    meter.take(Self.report(0, of: total), at: begin)
+    meter.take(Self.report(done, of: total), at: begin + passed)
     #expect(meter.text(Self.report(done, of: total), at: begin + passed) == text)
   }
 
@@ -43,11 +44,12 @@ import Testing
   ) {
     var meter = TransferMeter()
     let begin = ContinuousClock.now
-    _ = meter.text(Self.report(0, of: 200_000_000), at: begin)
-    _ = meter.text(Self.report(100_000_000, of: 200_000_000), at: begin + .seconds(1))
-    _ = meter.text(Self.report(done, of: 200_000_000, phase), at: begin + .seconds(10))
-    let text = meter.text(
-      Self.report(done + 50_000_000, of: 200_000_000, phase), at: begin + .seconds(11))
+    meter.take(Self.report(0, of: 200_000_000), at: begin)
+    meter.take(Self.report(100_000_000, of: 200_000_000), at: begin + .seconds(1))
+    meter.take(Self.report(done, of: 200_000_000, phase), at: begin + .seconds(10))
+    let report = Self.report(done + 50_000_000, of: 200_000_000, phase)
+    meter.take(report, at: begin + .seconds(11))
+    let text = meter.text(report, at: begin + .seconds(11))
     #expect(text == ", 50 of 200 MB, 50 MB/s, 3 s left")
   }
 

@@ -69,6 +69,9 @@ extension IntegrationTests {
       let outcome = try await snapshot(Fault(kind: "slow-freeze", number: 5))
       outcome.expect(0, error: "froze 1 file systems")
       #expect(!outcome.errors.contains("not quiesced"))
+      // Bounded for whoever comes next, but not by what this run wanted.
+      let status = try String(contentsOfFile: "/run/libvirt/qemu/t-raw.xml", encoding: .utf8)
+      #expect(status.contains("<agentTimeout>600</agentTimeout>"))
     }
 
     @Test func `A freeze that takes too long is thawed when it comes at last`() async throws {

@@ -117,7 +117,7 @@ enum Lab {
   static func runs(_ process: Int32) -> Bool { !["", "Z"].contains(state(of: process)) }
 
   /// A process's state as the kernel says it: `T` is stopped, `Z` has ended; empty is gone.
-  private static func state(of process: Int32) -> String {
+  static func state(of process: Int32) -> String {
     let line = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
     return String(line.split(separator: ")").last?.split(separator: " ").first ?? "")
   }

@@ -117,6 +117,12 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     guard facts.isPersistent else {
       return "the server is transient, and a managed save needs a definition to start again from"
     }
+    // Since 11.0 libvirt lets a guest with a newer virtiofsd be saved, and says so if it can't.
+    if let obstacle = facts.domain.saveObstacle,
+      obstacle != .virtiofs || facts.daemonVersion < Version(11, 0)
+    {
+      return "the server has \(obstacle.rawValue), which keeps libvirt from saving it"
+    }
     return disk.isTransient ? "disk '\(disk.target)' is transient" : nil
   }
 

@@ -26,8 +26,11 @@ public struct DomainDescription: Sendable, Equatable {
   public var osInfoID: String?
   /// Every disk, in the XML's order.
   public var disks: [DiskDescription] = []
-  /// Host devices that must be out of the guest for a managed save: PCI, SR-IOV and mdev.
+  /// Devices that must be out of the guest for a managed save: PCI, SR-IOV, mdev, SCSI, vDPA and
+  /// shared memory.
   public var hostDevices: [HostDevice] = []
+  /// What keeps the guest from being saved and can't be detached.
+  package var saveObstacle: SaveObstacle?
   /// The guest agent's channel.
   public var agent = Agent.absent
   /// The user and group QEMU runs as (`<seclabel model='dac'>`), numeric.
@@ -62,6 +65,14 @@ public struct DomainDescription: Sendable, Equatable {
       self.xml = xml
       self.label = label
     }
+  }
+
+  /// What keeps a guest from being saved, whatever is detached.
+  package enum SaveObstacle: String, Sendable, Equatable {
+    /// A directory of the host, by virtiofs.
+    case virtiofs = "a virtiofs file system"
+    /// The first kind of shared memory.
+    case legacySharedMemory = "shared memory of the model ivshmem"
   }
 
   /// An emulated TPM.

@@ -73,7 +73,8 @@ enum DomainXML {
     domain.videoModel = root.first("devices/video/model")?["type"]
     domain.osInfoID = root.osInfoID
     domain.disks = root.all("devices/disk").map(disk)
-    domain.hostDevices = hostDevices(root)
+    domain.hostDevices = HostDevices.all(in: root)
+    domain.saveObstacle = HostDevices.saveObstacle(in: root)
     domain.agent = agent(root)
     domain.owner = owner(root)
     return domain
@@ -117,23 +118,9 @@ enum DomainXML {
     }
   }
 
-  /// A USB device does not hinder a managed save (libvirt, `qemuMigrationSrcIsAllowed`).
-  private static func hostDevices(_ root: XMLElement) -> [DomainDescription.HostDevice] {
-    let devices = root.all("devices/hostdev").filter { $0["type"] == "pci" || $0["type"] == "mdev" }
-    let interfaces = root.all("devices/interface").filter { $0["type"] == "hostdev" }
-    return (devices + interfaces).map { element in
-      let address = element.first("source/address")
-      let label =
-        address?["uuid"].map { "mdev \($0)" }
-        ?? ["domain", "bus", "slot", "function"].compactMap { address?[$0] }
-        .map { $0.hasPrefix("0x") ? String($0.dropFirst(2)) : $0 }.joined(separator: ":")
-      return .init(xml: element.xmlString, label: "\(element["type"] ?? "host device") \(label)")
-    }
-  }
-
-  /// What tells a host device from another: its address on the host.
+  /// What tells a host device from another: what it is on the host.
   static func hostDeviceKey(_ xml: String) throws(SnapshotError) -> String {
-    try rootElement(of: xml).first("source/address")?.xmlString ?? xml
+    HostDevices.key(try rootElement(of: xml)) ?? xml
   }
 
   private static func agent(_ root: XMLElement) -> DomainDescription.Agent {
@@ -160,18 +147,18 @@ enum DomainXML {
 
 extension XMLElement {
   /// An attribute's value.
-  fileprivate subscript(_ attribute: String) -> String? {
+  subscript(_ attribute: String) -> String? {
     self.attribute(forName: attribute)?.stringValue
   }
 
   /// The elements at a path of names.
-  fileprivate func all(_ path: String) -> [XMLElement] {
+  func all(_ path: String) -> [XMLElement] {
     path.split(separator: "/").reduce([self]) { elements, name in
       elements.flatMap { $0.elements(forName: String(name)) }
     }
   }
 
-  fileprivate func first(_ path: String) -> XMLElement? { all(path).first }
+  func first(_ path: String) -> XMLElement? { all(path).first }
 
   fileprivate func text(_ path: String) -> String? { first(path)?.stringValue }
 

@@ -11,7 +11,9 @@ struct ManagedSave {
   func fix() async throws -> DiskFile {
     let layers = context.chain.map(DiskFile.Layer.init)
     let clone = context.workspace.path("clone")
-    if context.plan.downtime == .untilCloned { try context.undo.push(.removeFile(path: clone)) }
+    if context.plan.downtime == .untilCloned {
+      try await context.undo.push(.removeFile(path: clone))
+    }
     let running = context.undo.mark()
     try await save()
     guard context.plan.downtime == .untilCloned, let top = layers.first,
@@ -42,15 +44,16 @@ struct ManagedSave {
 
   private func save() async throws {
     for device in context.plan.hostDevices { try await detach(device) }
-    try context.undo.push(.start)
     let domain = context.domain
-    context.log.info("saving the guest's memory (virDomainManagedSave)")
-    try await withTaskCancellationHandler {
-      try await domain.managedSave()
-    } onCancel: {
-      // The save goes on in the daemon unless it is told; the guest then runs on.
-      Task.detached { try? await domain.abortJob() }
+    let start = try await context.undo.push(.start)
+    // Behind another job it would wait for the state lock, and could not be told from it.
+    guard try await domain.jobStatus() == nil else {
+      await context.undo.forget(start)
+      throw SnapshotError.anotherJob(context.facts)
     }
+    context.log.info("saving the guest's memory (virDomainManagedSave)")
+    FaultPoints().pass(before: "save")
+    try await OwnSave().run(domain)
     try Task.checkCancellation()
     guard try await domain.state() == .shutOff, try await domain.hasManagedSaveImage() else {
       throw SnapshotError(
@@ -63,13 +66,14 @@ struct ManagedSave {
 
   private func detach(_ device: DomainDescription.HostDevice) async throws {
     context.log.info("detaching \(device.label)")
-    try context.undo.push(.attach(deviceXML: device.xml, label: device.label))
+    let attach = try await context.undo.push(.attach(deviceXML: device.xml, label: device.label))
     try await context.domain.detach(deviceXML: device.xml)
-    let key = try DomainXML.hostDeviceKey(device.xml)
+    // From now on the guest may give it up at any time, also after this run has stopped waiting.
+    _ = try await context.undo.push(
+      .attachOnceGone(deviceXML: device.xml, label: device.label), below: attach)
+    await context.undo.forget(attach)
     let end = ContinuousClock.now + ManagedSave.detachLimit
-    while try await DomainXML.parse(context.domain.xml()).hostDevices.contains(where: {
-      try DomainXML.hostDeviceKey($0.xml) == key
-    }) {
+    while try await context.domain.has(device.xml) {
       guard ContinuousClock.now < end else {
         throw SnapshotError(
           .notPossible, "the guest did not give up \(device.label) within 30 s",
@@ -77,5 +81,24 @@ struct ManagedSave {
       }
       try await Task.sleep(for: .milliseconds(200))
     }
+  }
+}
+
+extension Domain {
+  /// Whether the running guest has a host device, which it may be about to give up.
+  func has(_ deviceXML: String) async throws -> Bool {
+    let key = try DomainXML.hostDeviceKey(deviceXML)
+    return try DomainXML.parse(try await xml()).hostDevices.contains {
+      try DomainXML.hostDeviceKey($0.xml) == key
+    }
+  }
+}
+
+extension SnapshotError {
+  /// Somebody else's job has the server.
+  static func anotherJob(_ facts: Facts) -> SnapshotError {
+    SnapshotError(
+      .serverBusy, "another job has begun on \(facts.label)",
+      remedy: "Wait for its end (`virsh domjobinfo \(facts.domain.name.shellWord)`) and try again")
   }
 }

@@ -25,11 +25,11 @@ struct Mirror {
     let delta = context.workspace.path(Mirror.targetName)
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
-    let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
+    let job = try await context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
     try await waitUntilReady(delta)
     try await end()
-    context.undo.forget(job)
+    await context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
     let below = context.chain.dropFirst().map(DiskFile.Layer.init)
     return DiskFile(
@@ -38,7 +38,7 @@ struct Mirror {
 
   private func createDelta(_ path: String) async throws {
     let chain = context.chain
-    try context.undo.push(.removeFile(path: path))
+    try await context.undo.push(.removeFile(path: path))
     try await context.qemuImg.create(
       path, size: context.plan.virtualSize, over: chain.dropFirst().first,
       clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
@@ -50,7 +50,8 @@ struct Mirror {
     guard mechanism == .rebase, context.facts.isPersistent else { return nil }
     let domain = context.domain
     let path = context.workspace.definitionPath(of: domain.uuid)
-    let mark = try context.undo.push(.define(xmlPath: path, autostarts: context.facts.autostarts))
+    let mark = try await context.undo.push(
+      .define(xmlPath: path, autostarts: context.facts.autostarts))
     try context.workspace.saveDefinition(try await domain.xml([.secure, .inactive]), to: path)
     var keep: Domain.Keep = [.nvram]
     if context.facts.daemonVersion >= Version(8, 9) { keep.insert(.tpm) }
@@ -78,13 +79,12 @@ struct Mirror {
   /// Waits for `<mirror ready='yes'>`: `cur == end` is not readiness, and no job is no success.
   private func waitUntilReady(_ delta: String) async throws {
     var watch = ProgressWatch(limit: Mirror.stallLimit)
+    var pace = PollPace()
     while true {
       try Task.checkCancellation()
-      let job = try await context.domain.blockJob(onDisk: disk)
-      let mirror = try await DomainXML.parse(context.domain.xml()).disks
-        .first { $0.target == disk }?.mirror
-      guard let job, let mirror, mirror.path == delta else { throw endedEarly(nil) }
-      if mirror.isReady {
+      guard let job = try await context.domain.blockJob(onDisk: disk) else { throw endedEarly(nil) }
+      // The domain's XML alone says that it is ready, which it can't be before.
+      if job.current >= job.end, try await isReady(delta) {
         context.progress(1)
         return
       }
@@ -96,8 +96,16 @@ struct Mirror {
             + "for \(Mirror.stallLimit.components.seconds) s at \(job.current) of \(job.end)",
           remedy: "Check the disk and the spool folder's file system, then try again")
       }
-      try await Task.sleep(for: .milliseconds(100))
+      try await Task.sleep(for: pace.next())
     }
+  }
+
+  /// - Throws: `mirrorFailed` if the mirror is not ours any more.
+  private func isReady(_ delta: String) async throws -> Bool {
+    let mirror = try await DomainXML.parse(context.domain.xml()).disks
+      .first { $0.target == disk }?.mirror
+    guard let mirror, mirror.path == delta else { throw endedEarly(nil) }
+    return mirror.isReady
   }
 
   /// Ends the job: the point in time. One that ended before has none.

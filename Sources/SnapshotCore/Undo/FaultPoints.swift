@@ -6,11 +6,14 @@ internal import Synchronization
 /// frozen, and when so much of it is done. Built for debugging only; a release build has nothing here.
 ///
 /// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a step's number from 1, then `-` for
-/// before it is done or `+` for after. `stop@40%` is where the run first says that it is so far.
+/// before it is done or `+` for after. A step's
+/// name does as well: `stop@frozen-` is the first of that name. `stop@40%` is where the run first says that it is so far.
 struct FaultPoints: Sendable {
   #if DEBUG
     private static let wish = ProcessInfo.processInfo.environment["IMAGE_CREATE_FAULT"] ?? ""
     private static let count = Mutex(0)
+    /// Whether the step that is meant by its name was there.
+    private static let named = Mutex(false)
     private static let percent = Mutex(
       wish.wholeMatch(of: /stop@(\d+)%/).flatMap { Double($0.1) })
 
@@ -42,6 +45,12 @@ struct FaultPoints: Sendable {
           contentsOf: Data("fault point \(point) \(name)\n".utf8))
       case "kill@\(point)": kill(getpid(), SIGKILL)
       case "stop@\(point)": kill(getpid(), SIGSTOP)
+      case "stop@\(name)\(point.suffix(1))":
+        let isFirst = FaultPoints.named.withLock { wasThere in
+          defer { wasThere = true }
+          return !wasThere
+        }
+        if isFirst { kill(getpid(), SIGSTOP) }
       default: break
       }
     }

@@ -22,6 +22,8 @@ public enum UndoAction: Sendable, Equatable, Codable {
   case start
   /// Put a host device back into the guest.
   case attach(deviceXML: String, label: String)
+  /// The same for a device that the guest was asked to give up, and may not have yet.
+  case attachOnceGone(deviceXML: String, label: String)
 
   /// What it does, for messages: completes "could not …".
   public var purpose: String {
@@ -35,7 +37,8 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .abortBackup: "end the backup job"
     case .define(let path, _): "define the server again from \(path)"
     case .start: "start the server again"
-    case .attach(_, let label): "attach the host device \(label) again"
+    case .attach(_, let label), .attachOnceGone(_, let label):
+      "attach the host device \(label) again"
     }
   }
 
@@ -60,7 +63,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
       let define = "\(virsh) define \(path.quotedForShell)"
       return autostarts ? "\(define) && \(virsh) autostart \(server)" : define
     case .start: return "\(virsh) start \(server)"
-    case .attach(let xml, _):
+    case .attach(let xml, _), .attachOnceGone(let xml, _):
       return "\(virsh) attach-device \(server) --live /dev/stdin <<< \(xml.quotedForShell)"
     }
   }
@@ -78,6 +81,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .define: "define"
     case .start: "start"
     case .attach: "attach"
+    case .attachOnceGone: "attachOnceGone"
     }
   }
 
@@ -85,7 +89,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
   public var concernsServer: Bool {
     switch self {
     case .deleteImage, .removeFolder, .removeFile, .endPrograms: false
-    case .thaw, .abortMirror, .abortBackup, .define, .start, .attach: true
+    case .thaw, .abortMirror, .abortBackup, .define, .start, .attach, .attachOnceGone: true
     }
   }
 
@@ -93,7 +97,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
   var limit: Duration {
     switch self {
     case .removeFile, .removeFolder, .endPrograms: .seconds(60)
-    case .thaw, .deleteImage, .define, .attach: .seconds(120)
+    case .thaw, .deleteImage, .define, .attach, .attachOnceGone: .seconds(120)
     // The state change lock alone may take 30 s, memory comes back from disk.
     case .abortMirror, .abortBackup: .seconds(120)
     case .start: .seconds(3600)

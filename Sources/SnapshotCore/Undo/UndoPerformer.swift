@@ -10,6 +10,10 @@ public struct UndoPerformer: Sendable {
 
   /// How long an agent may take to answer a thaw, in seconds.
   private static let agentSeconds: Int32 = 20
+  /// How long a detach may take that may have been asked for just before the run died.
+  private static let detachDelay = Duration.seconds(1)
+  /// How long to watch a device that the guest was asked to give up.
+  private static let detachPatience = Duration.seconds(10)
 
   /// Makes a performer.
   ///
@@ -41,7 +45,10 @@ public struct UndoPerformer: Sendable {
       try await onServer { try await abortMirror(of: $0, disk: disk, target: target) }
     case .abortBackup(let socket, let wasRunning):
       try await onServer { try await abortBackup(of: $0, socket: socket, wasRunning: wasRunning) }
-    case .attach(let xml, _): try await onServer { try await attach(xml, to: $0) }
+    case .attach(let xml, _):
+      try await onServer { try await attach(xml, to: $0) }
+    case .attachOnceGone(let xml, let label):
+      try await onServer { try await attach(xml, to: $0, onceGone: label) }
     }
   }
 
@@ -161,14 +168,26 @@ public struct UndoPerformer: Sendable {
     try await domain.start()
   }
 
-  private func attach(_ xml: String, to domain: Domain) async throws {
-    let state = try await domain.state()
-    // One that was shut down meanwhile has the device in its definition.
-    guard state == .running || state == .blocked || state == .paused else { return }
-    let address = try DomainXML.hostDeviceKey(xml)
-    let devices = try DomainXML.parse(try await domain.xml()).hostDevices
-    guard try !devices.contains(where: { try DomainXML.hostDeviceKey($0.xml) == address }) else {
-      return
+  /// - Parameter label: what to call the device, if the guest was asked to give it up.
+  private func attach(_ xml: String, to domain: Domain, onceGone label: String? = nil) async throws
+  {
+    let patience = label == nil ? UndoPerformer.detachDelay : UndoPerformer.detachPatience
+    let end = ContinuousClock.now + patience
+    while true {
+      let state = try await domain.state()
+      // One that was shut down has the device in its definition.
+      guard state == .running || state == .blocked || state == .paused else { return }
+      guard try await domain.has(xml) else { break }
+      if ContinuousClock.now >= end {
+        guard let label else { return }
+        throw SnapshotError(
+          .notRestored,
+          "the guest was asked to give up \(label) and still may, at the latest when it reboots",
+          remedy:
+            "Run `image-create --recover \(domain.name.shellWord)` after that: it attaches the "
+            + "device again")
+      }
+      try await Task.sleep(for: .milliseconds(200))
     }
     try await domain.attach(deviceXML: xml)
   }

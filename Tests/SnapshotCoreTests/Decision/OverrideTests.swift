@@ -151,6 +151,11 @@ import Testing
     (.managedSave, .tpm, nil),
     (.managedSave, .hostDevices, nil),
     (.managedSave, .vmdkFile, nil),
+    (.managedSave, .newVirtiofs, nil),
+    (
+      .managedSave, .virtiofs,
+      "the server has a virtiofs file system, which keeps libvirt from saving it"
+    ),
     (
       .managedSave, .transient,
       "the server is transient, and a managed save needs a definition to start again from"

@@ -121,6 +121,14 @@ struct Situation: Sendable, CustomTestStringConvertible {
   static let hostDevices = Situation("host devices") {
     $0.domain.hostDevices = [ServerFixture.hostDevice]
   }
+  static let virtiofs = Situation("a virtiofs file system, libvirt 9.0") {
+    $0.daemonVersion = Version(9, 0)
+    $0.domain.saveObstacle = .virtiofs
+  }
+  static let newVirtiofs = Situation("a virtiofs file system, libvirt 11.0") {
+    $0.daemonVersion = Version(11, 0)
+    $0.domain.saveObstacle = .virtiofs
+  }
 
   static let container = Situation("running container") { $0.hypervisor = "LXC" }
   static let stoppedContainer = Situation("stopped container") {

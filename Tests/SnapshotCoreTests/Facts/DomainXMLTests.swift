@@ -149,7 +149,7 @@ import Testing
       .hostDevices
     #expect(
       devices.map(\.label) == [
-        "pci 0000:03:00:1", "mdev mdev c2177883-f1bb-47f0-914d-32a22e3a8804",
+        "pci 0000:03:00:1", "mdev c2177883-f1bb-47f0-914d-32a22e3a8804",
         "hostdev 0000:00:07:0",
       ])
     #expect(devices[0].xml.hasPrefix("<hostdev "))

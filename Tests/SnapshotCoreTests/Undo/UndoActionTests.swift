@@ -46,6 +46,11 @@ import Testing
       "virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin "
         + "<<< '<hostdev type=\"pci\"/>'"
     ),
+    (
+      .attachOnceGone(deviceXML: "<hostdev/>", label: "pci 0000:03:00:0"),
+      "attach the host device pci 0000:03:00:0 again",
+      "virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin <<< '<hostdev/>'"
+    ),
   ]
 
   static var all: [UndoAction] { table.map(\.0) }
