@@ -1,4 +1,4 @@
-internal import Dispatch
+package import Dispatch
 internal import Synchronization
 
 /// Runs calls that block on threads of their own.
@@ -7,12 +7,15 @@ internal import Synchronization
 /// two such calls would stop every other task of a two-core host; libvirt's handles may be used
 /// from several threads at once, so nothing has to be serialized here.
 package enum BlockingCall {
-  private static let queue = DispatchQueue(
+  /// Where calls run that need not wait for each other.
+  package static let queue = DispatchQueue(
     label: "image-create.blocking-calls", qos: .userInitiated, attributes: .concurrent)
 
   /// Runs `body` on such a thread and returns what it returned.
+  ///
+  /// - Parameter queue: another queue, whose calls are made one after the other.
   package static func run<Value: Sendable, Failure: Error>(
-    _ body: @escaping @Sendable () throws(Failure) -> Value
+    on queue: DispatchQueue = queue, _ body: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
       queue.async { continuation.resume(returning: Result(catching: body)) }
@@ -29,29 +32,33 @@ package enum BlockingCall {
     _ body: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
-      let waiter = Waiter(continuation)
-      queue.async { waiter.resume(Result(catching: body)) }
-      queue.asyncAfter(deadline: .now() + .milliseconds(Int(limit / .milliseconds(1)))) {
-        waiter.resume(.failure(passed()))
+      let first = FirstResult(continuation)
+      let timer = LimitTimer(limit) { first.resume(.failure(passed())) }
+      queue.async {
+        let result = Result(catching: body)
+        timer.cancel()
+        first.resume(result)
       }
     }
     return try result.get()
   }
+}
 
-  /// Hands on the first of two outcomes.
-  private final class Waiter<Value: Sendable, Failure: Error>: Sendable {
-    private let continuation: Mutex<CheckedContinuation<Result<Value, Failure>, Never>?>
+/// Hands on the first of several results.
+package final class FirstResult<Value: Sendable, Failure: Error>: Sendable {
+  private let continuation: Mutex<CheckedContinuation<Result<Value, Failure>, Never>?>
 
-    init(_ continuation: CheckedContinuation<Result<Value, Failure>, Never>) {
-      self.continuation = Mutex(continuation)
+  /// Takes what waits for the result.
+  package init(_ continuation: CheckedContinuation<Result<Value, Failure>, Never>) {
+    self.continuation = Mutex(continuation)
+  }
+
+  /// Hands on a result, if it is the first.
+  package func resume(_ result: Result<Value, Failure>) {
+    let first = continuation.withLock { waiting in
+      defer { waiting = nil }
+      return waiting
     }
-
-    func resume(_ result: Result<Value, Failure>) {
-      let first = continuation.withLock { waiting in
-        defer { waiting = nil }
-        return waiting
-      }
-      first?.resume(returning: result)
-    }
+    first?.resume(returning: result)
   }
 }

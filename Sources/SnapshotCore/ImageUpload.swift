@@ -38,7 +38,7 @@ struct ImageUpload: Sendable {
 
   /// Makes the image's record, without data.
   mutating func reserve() async throws {
-    let record = try undo.push(.deleteImage(id: image.id))
+    let record = try await undo.push(.deleteImage(id: image.id))
     records = (record, record)
     try await makeRecord()
   }
@@ -81,8 +81,8 @@ struct ImageUpload: Sendable {
   }
 
   /// Takes the image for good.
-  func keep() {
-    if let records { undo.forget(records.current) }
+  func keep() async {
+    if let records { await undo.forget(records.current) }
   }
 
   /// Glance takes no second body for a record whose first one broke off, and holds it in `saving`
@@ -93,7 +93,7 @@ struct ImageUpload: Sendable {
   private mutating func replaceRecord() async throws {
     guard let first = records?.first else { return }
     image.id = UUID()
-    records = (first, try undo.push(.deleteImage(id: image.id), below: first))
+    records = (first, try await undo.push(.deleteImage(id: image.id), below: first))
     try await makeRecord()
   }
 }

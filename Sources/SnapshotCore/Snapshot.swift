@@ -63,7 +63,7 @@ public struct Snapshot: Sendable {
     try await upload.reserve()
 
     let folder = Workspace.newFolder(in: place)
-    try undo.push(.removeFolder(path: folder))
+    try await undo.push(.removeFolder(path: folder))
     let workspace = try Workspace(folder, in: place, owner: facts.domain.owner)
     enter(.snapshot, 0)
     let before = undo.mark()
@@ -80,7 +80,7 @@ public struct Snapshot: Sendable {
     let isStreamed =
       plan.delivery == .stream
       && (plan.downtime != .untilCloned || source.isOwn || plan.isDeliveryForced)
-    if !isStreamed || source.needsServer { try undo.push(.endPrograms(folder: folder)) }
+    if !isStreamed || source.needsServer { try await undo.push(.endPrograms(folder: folder)) }
     if isStreamed {
       try await context.lookingAfter(source) {
         try await stream(source, in: workspace, over: &upload)
@@ -95,7 +95,7 @@ public struct Snapshot: Sendable {
       let size = try await inspect(file)
       try await send(.file(path: file, byteCount: size), over: &upload, from: shares.extracted)
     }
-    upload.keep()
+    await upload.keep()
   }
 
   /// Writes the flat image to the spool folder.

@@ -82,7 +82,7 @@ import Testing
   /// A leftover can only be made by an undo that fails.
   private func leftover(_ error: any Error) async throws -> UndoStack.Leftover {
     let stack = UndoStack { _ in throw error }
-    try stack.push(.thaw)
+    try await stack.push(.thaw)
     return try #require(await stack.unwind().first)
   }
 }

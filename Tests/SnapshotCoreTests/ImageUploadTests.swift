@@ -72,9 +72,9 @@ import Testing
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: quiet)
     do {
       try await upload.reserve()
-      try undo.push(.removeFile(path: "/server"))
+      try await undo.push(.removeFile(path: "/server"))
       try await upload.send(.file(path: "/x", byteCount: 9), progress: seen)
-      upload.keep()
+      await upload.keep()
     } catch {
       await undo.unwind()
       throw error

@@ -18,10 +18,10 @@ struct Backup {
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
       scratch: context.workspace.path(Backup.scratchName))
     // Before the freeze: the journal is not written to while the guest waits.
-    try context.undo.push(
+    try await context.undo.push(
       .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
+    context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
     try await Quiesce(context: context).around {
-      context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
       try await context.domain.beginBackup(xml: xml)
     } ready: {
       try await checkIdle()

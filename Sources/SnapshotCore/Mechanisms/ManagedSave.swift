@@ -11,7 +11,9 @@ struct ManagedSave {
   func fix() async throws -> DiskFile {
     let layers = context.chain.map(DiskFile.Layer.init)
     let clone = context.workspace.path("clone")
-    if context.plan.downtime == .untilCloned { try context.undo.push(.removeFile(path: clone)) }
+    if context.plan.downtime == .untilCloned {
+      try await context.undo.push(.removeFile(path: clone))
+    }
     let running = context.undo.mark()
     try await save()
     guard context.plan.downtime == .untilCloned, let top = layers.first,
@@ -42,7 +44,7 @@ struct ManagedSave {
 
   private func save() async throws {
     for device in context.plan.hostDevices { try await detach(device) }
-    try context.undo.push(.start)
+    try await context.undo.push(.start)
     let domain = context.domain
     context.log.info("saving the guest's memory (virDomainManagedSave)")
     try await withTaskCancellationHandler {
@@ -63,7 +65,7 @@ struct ManagedSave {
 
   private func detach(_ device: DomainDescription.HostDevice) async throws {
     context.log.info("detaching \(device.label)")
-    try context.undo.push(.attach(deviceXML: device.xml, label: device.label))
+    try await context.undo.push(.attach(deviceXML: device.xml, label: device.label))
     try await context.domain.detach(deviceXML: device.xml)
     let key = try DomainXML.hostDeviceKey(device.xml)
     let end = ContinuousClock.now + ManagedSave.detachLimit

@@ -25,11 +25,11 @@ struct Mirror {
     let delta = context.workspace.path(Mirror.targetName)
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
-    let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
+    let job = try await context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
     try await waitUntilReady(delta)
     try await end()
-    context.undo.forget(job)
+    await context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
     let below = context.chain.dropFirst().map(DiskFile.Layer.init)
     return DiskFile(
@@ -38,7 +38,7 @@ struct Mirror {
 
   private func createDelta(_ path: String) async throws {
     let chain = context.chain
-    try context.undo.push(.removeFile(path: path))
+    try await context.undo.push(.removeFile(path: path))
     try await context.qemuImg.create(
       path, size: context.plan.virtualSize, over: chain.dropFirst().first,
       clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
@@ -50,7 +50,8 @@ struct Mirror {
     guard mechanism == .rebase, context.facts.isPersistent else { return nil }
     let domain = context.domain
     let path = context.workspace.definitionPath(of: domain.uuid)
-    let mark = try context.undo.push(.define(xmlPath: path, autostarts: context.facts.autostarts))
+    let mark = try await context.undo.push(
+      .define(xmlPath: path, autostarts: context.facts.autostarts))
     try context.workspace.saveDefinition(try await domain.xml([.secure, .inactive]), to: path)
     var keep: Domain.Keep = [.nvram]
     if context.facts.daemonVersion >= Version(8, 9) { keep.insert(.tpm) }

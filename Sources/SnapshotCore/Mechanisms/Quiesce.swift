@@ -28,7 +28,7 @@ struct Quiesce {
       throw error
     }
     try? await context.domain.setAgentTimeout(seconds: nil)
-    if let thawed { context.undo.forget(thawed) }
+    if let thawed { await context.undo.forget(thawed) }
   }
 
   /// - Returns: the thaw, which is done and may be forgotten; nil where nothing is frozen.
@@ -41,7 +41,7 @@ struct Quiesce {
       return nil
     }
     try await ready()
-    let thaw = try context.undo.push(.thaw)
+    let thaw = try await context.undo.push(.thaw)
     let begin: ContinuousClock.Instant
     do {
       try await context.domain.setAgentTimeout(seconds: Quiesce.agentSeconds)

@@ -1,3 +1,4 @@
+internal import Libvirt
 internal import Synchronization
 
 /// Bounds what can't be cancelled: a call of a C library that hangs is left behind, not waited for.
@@ -13,37 +14,25 @@ enum Deadline {
   static func run(
     _ limit: Duration, _ purpose: String, _ body: @escaping @Sendable () async throws -> Void
   ) async throws {
-    let finish = Once()
-    try await withCheckedThrowingContinuation {
-      (continuation: CheckedContinuation<Void, any Error>) in
-      let work = Task.detached {
-        do {
-          try await body()
-          finish.once { continuation.resume() }
-        } catch {
-          finish.once { continuation.resume(throwing: error) }
-        }
+    let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
+      let first = FirstResult(continuation)
+      let work = Mutex<Task<Void, Never>?>(nil)
+      let timer = LimitTimer(limit) {
+        first.resume(.failure(Passed(limit: limit, purpose: purpose)))
+        work.withLock { $0 }?.cancel()
       }
-      Task.detached {
-        try? await Task.sleep(for: limit)
-        finish.once {
-          work.cancel()
-          continuation.resume(throwing: Passed(limit: limit, purpose: purpose))
+      work.withLock { task in
+        task = Task.detached {
+          do {
+            try await body()
+            first.resume(.success(()))
+          } catch {
+            first.resume(.failure(error))
+          }
+          timer.cancel()
         }
       }
     }
-  }
-
-  /// Lets the first of several callers through.
-  private final class Once: Sendable {
-    private let done = Mutex(false)
-
-    func once(_ body: () -> Void) {
-      let isFirst = done.withLock { done in
-        defer { done = true }
-        return !done
-      }
-      if isFirst { body() }
-    }
+    try result.get()
   }
 }

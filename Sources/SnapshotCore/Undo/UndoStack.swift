@@ -1,3 +1,5 @@
+internal import Dispatch
+internal import Libvirt
 internal import Synchronization
 
 /// Takes back what a run acquired: last in, first out, each with its own guard and time limit.
@@ -32,9 +34,15 @@ public final class UndoStack: Sendable {
     var next = 0
   }
 
+  /// Writes one line of the journal; the action is what the line's number is about.
+  typealias Recorder = @Sendable (Journal.Record, UndoAction?) throws(SnapshotError) -> Void
+
   private let state: Mutex<State>
-  private let journal: Journal?
+  private let record: Recorder?
   private let perform: Performer
+  /// Where the journal is written to, one line after the other in the stack's order. A disk that
+  /// hangs then holds up neither the cooperative pool nor whoever asks what is pending.
+  private let writing = DispatchQueue(label: "image-create.journal", qos: .userInitiated)
 
   /// Makes an empty stack.
   ///
@@ -45,9 +53,20 @@ public final class UndoStack: Sendable {
   }
 
   /// Makes the stack of a run that is dead.
-  init(entries: [Entry], journal: Journal?, perform: @escaping Performer) {
+  convenience init(entries: [Entry], journal: Journal?, perform: @escaping Performer) {
+    guard let journal else {
+      self.init(entries: entries, record: nil, perform: perform)
+      return
+    }
+    let record: Recorder = { (line, action) throws(SnapshotError) in
+      try journal.write(line, about: action)
+    }
+    self.init(entries: entries, record: record, perform: perform)
+  }
+
+  init(entries: [Entry], record: Recorder?, perform: @escaping Performer) {
     state = Mutex(State(entries: entries, next: entries.map(\.number).max() ?? 0))
-    self.journal = journal
+    self.record = record
     self.perform = perform
   }
 
@@ -59,29 +78,35 @@ public final class UndoStack: Sendable {
   ///
   /// - Throws: `journalFailed`; the action is then not on the stack.
   @discardableResult
-  func push(_ action: UndoAction) throws(SnapshotError) -> Mark {
-    try push(action, below: nil)
+  func push(_ action: UndoAction) async throws(SnapshotError) -> Mark {
+    try await push(action, below: nil)
   }
 
   /// Notes an action that is to be done after those pushed since another one, as that is.
-  func push(_ action: UndoAction, below mark: Mark?) throws(SnapshotError) -> Mark {
-    // The journal's order is the stack's: it is written to with the stack locked.
-    try state.withLock { (state) throws(SnapshotError) -> Mark in
-      let number = state.next + 1
+  func push(_ action: UndoAction, below mark: Mark?) async throws(SnapshotError) -> Mark {
+    try await BlockingCall.run(on: writing) { [self] () throws(SnapshotError) in
+      // Only this queue pushes: the number is still the next one after the journal was written.
+      let number = state.withLock { $0.next } + 1
       let entry = Entry(number: number, height: mark?.number ?? number, action: action)
-      try journal?.write(.push(entry))
-      state.next = number
-      let index =
-        mark.flatMap { mark in state.entries.firstIndex { $0.height >= mark.number } }
-        ?? state.entries.endIndex
-      state.entries.insert(entry, at: index)
+      try record?(.push(entry), nil)
+      state.withLock { state in
+        state.next = number
+        let index =
+          mark.flatMap { mark in state.entries.firstIndex { $0.height >= mark.number } }
+          ?? state.entries.endIndex
+        state.entries.insert(entry, at: index)
+      }
       return Mark(number: number)
     }
   }
 
   /// Takes an action off without doing it: the thing is gone or is to stay.
-  func forget(_ mark: Mark) {
-    remove(mark.number) { .forgotten($0) }
+  func forget(_ mark: Mark) async {
+    guard let entry = remove(mark.number) else { return }
+    await BlockingCall.run(on: writing) { [record] in
+      // What can't be written down is undone once more by recovery, which does no harm.
+      try? record?(.forgotten(entry.number), entry.action)
+    }
   }
 
   /// Does one action now; on failure it stays, to be tried once more by `unwind`.
@@ -117,7 +142,13 @@ public final class UndoStack: Sendable {
         leftovers.append(Leftover(action: entry.action, error: error))
       }
     }
+    await recorded()
     return leftovers
+  }
+
+  /// Returns when the journal has everything that was done so far.
+  func recorded() async {
+    await BlockingCall.run(on: writing) {}
   }
 
   /// Where the stack stands now.
@@ -125,15 +156,15 @@ public final class UndoStack: Sendable {
 
   private func undo(_ entry: Entry) async throws {
     try await run(entry.action)
-    remove(entry.number) { .undone($0) }
+    guard remove(entry.number) != nil else { return }
+    // Not waited for: the next remedy must not wait for a disk. What can't be written down is undone
+    // once more by recovery, which does no harm.
+    writing.async { [record] in try? record?(.undone(entry.number), entry.action) }
   }
 
-  private func remove(_ number: Int, _ record: (Int) -> Journal.Record) {
+  private func remove(_ number: Int) -> Entry? {
     state.withLock { state in
-      guard let index = state.entries.firstIndex(where: { $0.number == number }) else { return }
-      let entry = state.entries.remove(at: index)
-      // What can't be written down is undone once more by recovery, which does no harm.
-      try? journal?.write(record(entry.number), about: entry.action)
+      state.entries.firstIndex { $0.number == number }.map { state.entries.remove(at: $0) }
     }
   }
 

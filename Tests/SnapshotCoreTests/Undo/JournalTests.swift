@@ -33,11 +33,11 @@ import Testing
     try JournalContent.parse(try text(journal), path: journal.path)
   }
 
-  @Test func `everything that was pushed is in the journal, as it was`() throws {
+  @Test func `everything that was pushed is in the journal, as it was`() async throws {
     let folder = try TemporaryFolder()
     let (stack, journal) = try stack(folder)
     for (index, action) in Self.actions.enumerated() {
-      try stack.push(action)
+      try await stack.push(action)
       #expect(try content(journal)?.entries.map(\.action) == Array(Self.actions[...index]))
     }
     #expect(try content(journal)?.header == Self.header)
@@ -64,25 +64,25 @@ import Testing
   {
     let folder = try TemporaryFolder()
     let (stack, journal) = try stack(folder)
-    let one = try stack.push(.removeFile(path: "/1"))
-    try stack.push(.removeFile(path: "/2"))
-    let three = try stack.push(.removeFile(path: "/3"))
-    _ = try stack.push(.removeFile(path: "/4"), below: one)
+    let one = try await stack.push(.removeFile(path: "/1"))
+    try await stack.push(.removeFile(path: "/2"))
+    let three = try await stack.push(.removeFile(path: "/3"))
+    _ = try await stack.push(.removeFile(path: "/4"), below: one)
     #expect(
       try content(journal)?.entries.map(\.action)
         == ["/4", "/1", "/2", "/3"].map { .removeFile(path: $0) })
     try await stack.undo(three)
-    stack.forget(one)
+    await stack.forget(one)
     #expect(
       try content(journal)?.entries.map(\.action)
         == ["/4", "/2"].map { .removeFile(path: $0) })
     #expect(stack.pending == ["/2", "/4"].map { .removeFile(path: $0) })
   }
 
-  @Test func `cut off anywhere it says what was whole by then`() throws {
+  @Test func `cut off anywhere it says what was whole by then`() async throws {
     let folder = try TemporaryFolder()
     let (stack, journal) = try stack(folder)
-    for action in Self.actions { try stack.push(action) }
+    for action in Self.actions { try await stack.push(action) }
     let text = try text(journal)
     for length in 0...text.count {
       let part = text.prefix(length)
@@ -109,10 +109,10 @@ import Testing
     #expect(error.reason == reason)
   }
 
-  @Test func `a bad line in the middle is an error and no silence`() throws {
+  @Test func `a bad line in the middle is an error and no silence`() async throws {
     let folder = try TemporaryFolder()
     let (stack, journal) = try stack(folder)
-    try stack.push(.start)
+    try await stack.push(.start)
     var text = try text(journal)
     text += Data("{\"pish\":1}\n{\"undone\":1}\n".utf8)
     #expect(throws: SnapshotError.self) { try JournalContent.parse(text, path: "/j") }
@@ -124,12 +124,12 @@ import Testing
     let folder = try TemporaryFolder()
     let path = folder.file("journal")
     var living: (UndoStack, Journal)? = try stack(folder)
-    try living?.0.push(.thaw)
-    try living?.0.push(.start)
+    try await living?.0.push(.thaw)
+    try await living?.0.push(.start)
     #expect(await DeadRun.all(in: path).runs.isEmpty)
     // The kernel lets the lock go when the last descriptor is closed, as with the process.
     living = nil
-    var (runs, damaged) = await DeadRun.all(in: path)
+    var (runs, damaged) = await DeadRun.all(in: path, patience: .seconds(5))
     #expect(damaged.isEmpty)
     #expect(runs.map(\.pending) == [[.start, .thaw]])
     #expect(runs.first?.header == Self.header)
@@ -141,7 +141,7 @@ import Testing
     let leftovers = await runs[0].undo({ if $0 == .thaw { throw Broken() } }, report: { _ in })
     #expect(leftovers.map(\.action) == [.thaw])
     runs = []
-    runs = await DeadRun.all(in: path).runs
+    runs = await DeadRun.all(in: path, patience: .seconds(5)).runs
     #expect(runs.map(\.pending) == [[.thaw]])
     var done: [UndoAction] = []
     #expect(await runs[0].undo({ _ in }, report: { done.append($0) }).isEmpty)
@@ -170,11 +170,11 @@ import Testing
     #expect(error.reason.contains(blocked))
   }
 
-  @Test func `what can't be written down is not on the stack`() throws {
+  @Test func `what can't be written down is not on the stack`() async throws {
     // Every write to it fails: no space left on device.
     let full = try FileDescriptor.open(FilePath("/dev/full"), .readWrite)
     let stack = UndoStack(journal: Journal(path: "/dev/full", file: full)) { _ in }
-    let error = try #require(throws: SnapshotError.self) { try stack.push(.thaw) }
+    let error = try await #require(throws: SnapshotError.self) { try await stack.push(.thaw) }
     #expect(error.code == .journalFailed)
     #expect(stack.pending.isEmpty)
   }

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
   @Test func `the last pushed is undone first`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try await stack.push(action) }
     #expect(stack.pending == [Self.three, Self.two, Self.one])
     #expect(await stack.unwind().isEmpty)
     #expect(recorder.done == [Self.three, Self.two, Self.one])
@@ -51,9 +52,9 @@ import Testing
 
   @Test func `pushing, marking and forgetting perform nothing`() async throws {
     let stack = UndoStack(perform: Self.untouched)
-    let mark = try stack.push(Self.one)
+    let mark = try await stack.push(Self.one)
     _ = stack.mark()
-    stack.forget(mark)
+    await stack.forget(mark)
     #expect(stack.pending.isEmpty)
     #expect(await stack.unwind().isEmpty)
   }
@@ -61,7 +62,7 @@ import Testing
   @Test func `one that fails never stops the next, is reported and stays`() async throws {
     let recorder = Recorder(failing: [Self.two])
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try await stack.push(action) }
     let leftovers = await stack.unwind()
     #expect(recorder.done == [Self.three, Self.two, Self.one])
     #expect(leftovers.map(\.action) == [Self.two])
@@ -73,7 +74,7 @@ import Testing
   {
     let recorder = Recorder(failing: [Self.two])
     let stack = UndoStack(perform: recorder.perform)
-    for action in [Self.one, Self.two] { try stack.push(action) }
+    for action in [Self.one, Self.two] { try await stack.push(action) }
     #expect(await stack.unwind().count == 1)
     recorder.heal()
     #expect(await stack.unwind().isEmpty)
@@ -84,10 +85,10 @@ import Testing
   @Test func `unwinding to a mark leaves what was pushed before it`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    try stack.push(Self.one)
+    try await stack.push(Self.one)
     let mark = stack.mark()
-    try stack.push(Self.two)
-    try stack.push(Self.three)
+    try await stack.push(Self.two)
+    try await stack.push(Self.three)
     #expect(await stack.unwind(to: mark).isEmpty)
     #expect(recorder.done == [Self.three, Self.two])
     #expect(stack.pending == [Self.one])
@@ -98,11 +99,11 @@ import Testing
   @Test func `a mark stays good when something before it is forgotten`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let first = try stack.push(Self.one)
-    try stack.push(Self.two)
+    let first = try await stack.push(Self.one)
+    try await stack.push(Self.two)
     let mark = stack.mark()
-    try stack.push(Self.three)
-    stack.forget(first)
+    try await stack.push(Self.three)
+    await stack.forget(first)
     await stack.unwind(to: mark)
     #expect(recorder.done == [Self.three])
     #expect(stack.pending == [Self.two])
@@ -111,23 +112,23 @@ import Testing
   @Test func `an action can be put below another one`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let first = try stack.push(Self.one)
+    let first = try await stack.push(Self.one)
     let mark = stack.mark()
-    try stack.push(Self.two)
-    let below = try stack.push(Self.three, below: first)
+    try await stack.push(Self.two)
+    let below = try await stack.push(Self.three, below: first)
     #expect(stack.pending == [Self.two, Self.one, Self.three])
     await stack.unwind(to: mark)
     #expect(recorder.done == [Self.two])
-    stack.forget(first)
-    stack.forget(below)
+    await stack.forget(first)
+    await stack.forget(below)
     #expect(stack.pending == [])
   }
 
   @Test func `one action can be undone out of order, once`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    let mark = try stack.push(Self.one)
-    try stack.push(Self.two)
+    let mark = try await stack.push(Self.one)
+    try await stack.push(Self.two)
     try await stack.undo(mark)
     try await stack.undo(mark)
     #expect(recorder.done == [Self.one])
@@ -137,7 +138,7 @@ import Testing
   @Test func `one action that fails when undone stays for the unwinding`() async throws {
     let recorder = Recorder(failing: [Self.one])
     let stack = UndoStack(perform: recorder.perform)
-    let mark = try stack.push(Self.one)
+    let mark = try await stack.push(Self.one)
     await #expect(throws: Broken.self) { try await stack.undo(mark) }
     #expect(stack.pending == [Self.one])
     recorder.heal()
@@ -147,8 +148,8 @@ import Testing
   @Test func `the same action pushed twice is undone twice`() async throws {
     let recorder = Recorder()
     let stack = UndoStack(perform: recorder.perform)
-    try stack.push(.thaw)
-    try stack.push(.thaw)
+    try await stack.push(.thaw)
+    try await stack.push(.thaw)
     await stack.unwind()
     #expect(recorder.done == [.thaw, .thaw])
   }
@@ -160,7 +161,7 @@ import Testing
       try await Task.sleep(for: .milliseconds(10))
       done.withLock { $0.append(action) }
     }
-    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try await stack.push(action) }
     let work = Task {
       while !Task.isCancelled { await Task.yield() }
       return await stack.unwind().count
@@ -176,11 +177,50 @@ import Testing
       try await Task.sleep(for: .milliseconds(20))
       try await recorder.perform(action)
     }
-    for action in [Self.one, Self.two, Self.three] { try stack.push(action) }
+    for action in [Self.one, Self.two, Self.three] { try await stack.push(action) }
     let work = Task { await stack.unwind().count }
     while recorder.done.isEmpty { await Task.yield() }
     work.cancel()
     #expect(await work.value == 0)
     #expect(recorder.done.count == 3)
+  }
+
+  /// Writes no line until it is let.
+  private final class HungJournal: Sendable {
+    private let gate = DispatchSemaphore(value: 0)
+    private let lines = Mutex<[Journal.Record]>([])
+
+    var written: [Journal.Record] { lines.withLock { $0 } }
+
+    func write(_ line: Journal.Record, about action: UndoAction?) {
+      gate.wait()
+      lines.withLock { $0.append(line) }
+    }
+
+    func release(lines: Int) { for _ in 0..<lines { gate.signal() } }
+  }
+
+  @Test func `a journal that hangs holds up neither the remedies nor who asks what is pending`()
+    async throws
+  {
+    let (recorder, journal) = (Recorder(), HungJournal())
+    let stack = UndoStack(entries: [], record: journal.write, perform: recorder.perform)
+    journal.release(lines: 2)
+    let first = try await stack.push(Self.one)
+    try await stack.push(Self.two)
+    // More of them than the pool of the tasks has threads.
+    let pushes = (0..<16).map { _ in Task { try await stack.push(Self.three) } }
+    #expect(stack.pending == [Self.two, Self.one])
+    try await stack.undo(first)
+    try await stack.undo { $0 == Self.two }
+    #expect(recorder.done == [Self.one, Self.two])
+    #expect(stack.pending == [])
+    #expect(journal.written.count == 2)
+    journal.release(lines: 18)
+    for push in pushes { _ = try await push.value }
+    await stack.recorded()
+    #expect(journal.written.suffix(18).contains(.undone(1)))
+    #expect(journal.written.count == 20)
+    #expect(stack.pending.count == 16)
   }
 }
