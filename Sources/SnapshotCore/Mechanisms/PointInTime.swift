@@ -12,6 +12,8 @@ struct SnapshotContext: Sendable {
   let log: Logger
   /// Told the fraction of the mechanism's own copying, 0 to 1.
   let progress: @Sendable (Double) -> Void
+  /// Says after the point in time whether the guest was quiesced.
+  let quiescing = QuiesceRecord()
 
   /// The files of the disk the plan chose, top first.
   var chain: [ImageLayer] { facts.disks[plan.disk.target]?.chain ?? [] }
