@@ -81,17 +81,20 @@ final class Session: Sendable {
         expectedBytes: Int64(clamping: isWhole ? plan.virtualSize : readSize))
     }
     try Task.checkCancellation()
-    let journal = try Journal.open(
-      Journal.Header(server: server, image: image.name, store: target.identity),
-      in: places.journalFolder)
-    let undo = UndoStack(
-      journal: journal,
-      perform: UndoPerformer(server: server, over: domain.connection) {
-        try await sink.discard($0)
-      }.perform)
-    running.withLock { $0 = Running(undo: undo, server: server) }
-    try await finish(server: server, undo: undo, journal: journal, progress: progress) {
-      try await snapshot.run(image, reading: readSize, undo: undo)
+    let path = Journal.newPath(of: server, in: places.journalFolder)
+    let recovery = GuardianRun.recovery(of: path, options: options, environment: environment)
+    try await Guardian.watching(recovery, log: log) {
+      let journal = try Journal.open(
+        Journal.Header(server: server, image: image.name, store: target.identity), at: path)
+      let undo = UndoStack(
+        journal: journal,
+        perform: UndoPerformer(server: server, over: domain.connection) {
+          try await sink.discard($0)
+        }.perform)
+      running.withLock { $0 = Running(undo: undo, server: server) }
+      try await finish(server: server, undo: undo, journal: journal, progress: progress) {
+        try await snapshot.run(image, reading: readSize, undo: undo)
+      }
     }
     if let notice = target.notice, let record = sink.finished { Terminal.error(notice(record.id)) }
     if options.show, let record = sink.finished {

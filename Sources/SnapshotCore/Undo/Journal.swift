@@ -73,15 +73,23 @@ public final class Journal: Sendable {
 
   deinit { try? file.close() }
 
-  /// Makes a run's journal; it is locked and on disk when this returns.
+  /// The path of a journal that does not exist yet, known before anything that needs it begins.
   ///
-  /// - Parameter folder: where journals are; made, private to us, where it is missing.
+  /// - Parameter folder: where journals are.
+  public static func newPath(of server: ServerIdentity, in folder: String) -> String {
+    "\(folder)/\(server.uuid)-\(UUID().uuidString.lowercased().prefix(8))\(suffix)"
+  }
+
+  /// Creates a run's journal; it is locked and on disk when this returns. Its folder is created,
+  /// private to us, if it is missing.
+  ///
+  /// - Parameter path: from ``newPath(of:in:)``.
   /// - Throws: `journalFailed`.
-  public static func open(_ header: Header, in folder: String) throws(SnapshotError) -> Journal {
-    let name = "\(header.serverID)-\(UUID().uuidString.lowercased().prefix(8))"
+  public static func open(_ header: Header, at path: String) throws(SnapshotError) -> Journal {
+    let place = FilePath(path)
+    let folder = place.removingLastComponent().string
     // It gets its real name when it is locked: recovery must not find it before.
-    let temporary = folder + "/." + name
-    let path = folder + "/" + name + suffix
+    let temporary = "\(folder)/.\(place.stem ?? "")"
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -152,7 +160,7 @@ public final class Journal: Sendable {
     return try encoder.encode(value) + Data("\n".utf8)
   }
 
-  /// Removes journals that were killed before they had their name: nothing was begun.
+  /// Removes the journals of runs that were killed before they had named them: nothing was begun.
   static func removeHalfMade(in folder: String) {
     guard
       let directory = try? FileDescriptor.open(

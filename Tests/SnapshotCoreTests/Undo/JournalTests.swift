@@ -21,7 +21,8 @@ import Testing
   ]
 
   private func stack(_ folder: TemporaryFolder) throws -> (UndoStack, Journal) {
-    let journal = try Journal.open(Self.header, in: folder.file("journal"))
+    let journal = try Journal.open(
+      Self.header, at: Journal.newPath(of: Self.server, in: folder.file("journal")))
     return (UndoStack(journal: journal) { _ in }, journal)
   }
 
@@ -164,7 +165,7 @@ import Testing
     let blocked = folder.file("blocked")
     try Data().write(to: URL(filePath: blocked))
     let error = try #require(throws: SnapshotError.self) {
-      try Journal.open(Self.header, in: blocked)
+      try Journal.open(Self.header, at: Journal.newPath(of: Self.server, in: blocked))
     }
     #expect(error.code == .journalFailed)
     #expect(error.reason.contains(blocked))
