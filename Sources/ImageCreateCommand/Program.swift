@@ -137,7 +137,7 @@ final class SignalStop: Sendable {
       guard isFirst else {
         let left = session.pendingCommands
         for line in left { Terminal.error("left over: \(line)") }
-        if !left.isEmpty { Terminal.error("image-create: or let `image-create --recover` do it") }
+        if !left.isEmpty { Terminal.error(session.leftoverAdvice) }
         exit(128 + signal.number)
       }
       Terminal.error("image-create: \(signal.name): undoing (once more to leave at once)")

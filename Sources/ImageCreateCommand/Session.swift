@@ -16,6 +16,7 @@ final class Session: Sendable {
   private struct Running {
     let undo: UndoStack
     let server: ServerIdentity
+    let isGuarded: Bool
   }
 
   init(options: ImageCreateOptions, environment: [String: String], log: Logger) {
@@ -29,6 +30,13 @@ final class Session: Sendable {
     guard let running = running.withLock({ $0 }) else { return [] }
     let server = running.server
     return running.undo.pending.map { $0.command(server: server.name, uri: server.uri) }
+  }
+
+  /// Who undoes the rest if the run leaves at once.
+  var leftoverAdvice: String {
+    running.withLock { $0?.isGuarded == true }
+      ? "image-create: the guardian of this run does it now; `image-create --recover` tries again"
+      : "image-create: or let `image-create --recover` do it"
   }
 
   func run() async throws {
@@ -83,7 +91,7 @@ final class Session: Sendable {
     try Task.checkCancellation()
     let path = Journal.newPath(of: server, in: places.journalFolder)
     let recovery = GuardianRun.recovery(of: path, options: options, environment: environment)
-    try await Guardian.watching(recovery, log: log) {
+    try await Guardian.watching(recovery, log: log) { isGuarded in
       let journal = try Journal.open(
         Journal.Header(server: server, image: image.name, store: target.identity), at: path)
       let undo = UndoStack(
@@ -91,7 +99,7 @@ final class Session: Sendable {
         perform: UndoPerformer(server: server, over: domain.connection) {
           try await sink.discard($0)
         }.perform)
-      running.withLock { $0 = Running(undo: undo, server: server) }
+      running.withLock { $0 = Running(undo: undo, server: server, isGuarded: isGuarded) }
       try await finish(server: server, undo: undo, journal: journal, progress: progress) {
         try await snapshot.run(image, reading: readSize, undo: undo)
       }

@@ -81,12 +81,15 @@ extension IntegrationTests {
       }
     }
 
-    @Test func `a second signal leaves at once, says what is left, and recovery does it`()
-      async throws
-    {
+    @Test(
+      "A second signal leaves at once, says what is left, and the guardian or recovery does it",
+      arguments: [true, false])
+    func secondSignal(_ isGuarded: Bool) async throws {
       let server = try await Guests.prepare(.raw, .running)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(["--cold", server, "x"], stoppedAt: "10%") {
+        let outcome = try await Lab.imageCreate(
+          ["--cold", server, "x"], stoppedAt: "10%", guarded: isGuarded
+        ) {
           _ = try await Lab.run("kill", ["-CONT", "\($0)"])
           // Two that come too close to each other are one.
           while try await Lab.run("kill", ["-INT", "\($0)"]).status == 0, Lab.runs($0) {
@@ -94,7 +97,13 @@ extension IntegrationTests {
           }
         }
         outcome.expect(130, error: "left over: virsh -c qemu:///system start '\(server)'")
-        try await Lab.imageCreate("--recover", server).expect(0)
+        if isGuarded {
+          // It holds the run's stderr until it is done.
+          #expect(outcome.errors.contains("the guardian of this run does it now"))
+          #expect(outcome.errors.contains("its guardian has undone everything"))
+        } else {
+          try await Lab.imageCreate("--recover", server).expect(0)
+        }
       }
       try await Guests.expectAlive(server)
     }

@@ -48,10 +48,12 @@ package final class Guardian: Sendable {
 
   /// Runs a body under a guardian, which is gone when this returns. Without one the body runs just
   /// the same, after a warning.
+  ///
+  /// - Parameter body: told whether there is one.
   package static func watching<Value>(
-    _ recovery: Recovery, log: Logger, _ body: () async throws -> Value
+    _ recovery: Recovery, log: Logger, _ body: (_ isGuarded: Bool) async throws -> Value
   ) async throws -> Value {
-    guard !FaultPoints.hasNoGuardian else { return try await body() }
+    guard !FaultPoints.hasNoGuardian else { return try await body(false) }
     var guardian: Guardian?
     do {
       guardian = try await start(recovery)
@@ -63,7 +65,7 @@ package final class Guardian: Sendable {
         """)
     }
     let result: Result<Value, any Error>
-    do { result = .success(try await body()) } catch { result = .failure(error) }
+    do { result = .success(try await body(guardian != nil)) } catch { result = .failure(error) }
     await guardian?.dismiss()
     return try result.get()
   }
