@@ -29,18 +29,22 @@ package enum GuardianRun {
     umask(0o077)
     CoreFiles.forbid()
     do {
-      let input = try FileHandle.standardInput.readToEnd() ?? Data()
-      let environment = try JSONDecoder().decode([String: String].self, from: input)
-      HandedOver.set(environment)
-      let options = try ImageCreateOptions.parse(["--recover"])
-      let log = try RunLog.logger(
-        verbose: false, file: arguments.count > 2 ? arguments[2] : nil)
-      let recoverer = Recoverer(options: options, environment: environment, log: log)
-      let locks = try HostLocks(folder: Places(environment: environment).lockFolder) { _ in }
-      return await recoverer.recover(journal: arguments[1], with: locks) ? 0 : 1
+      return try await undo(arguments[1], log: arguments.dropFirst(2).first) ? 0 : 1
     } catch {
       Terminal.error(ErrorReport.line(for: error))
       return 1
     }
+  }
+
+  /// - Returns: whether nothing is left.
+  private static func undo(_ journal: String, log path: String?) async throws -> Bool {
+    let input = try FileHandle.standardInput.readToEnd() ?? Data()
+    let environment = try JSONDecoder().decode([String: String].self, from: input)
+    HandedOver.set(environment)
+    let recoverer = Recoverer(
+      options: try ImageCreateOptions.parse(["--recover"]), environment: environment,
+      log: try RunLog.logger(verbose: false, file: path))
+    let locks = try Places(environment: environment).locks { _ in }
+    return await recoverer.recover(journal: journal, with: locks)
   }
 }

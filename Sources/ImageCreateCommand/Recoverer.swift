@@ -148,7 +148,9 @@ struct Recoverer {
   private func undo(_ run: DeadRun, report: (String) -> Void) async -> [UndoStack.Leftover] {
     let server = run.header.server
     let choice = StoreChoice(options: options, environment: environment, log: log)
-    let performer = UndoPerformer(server: server, over: nil) { id in
+    let performer = UndoPerformer(
+      server: server, over: nil, notice: { [log] in log.warning("\($0)") }
+    ) { id in
       let store = try choice.store(of: run.header.store)
       try await StoreSink(store: store, minRAM: 0).discard(id)
     }

@@ -42,6 +42,10 @@ final class Session: Sendable {
   func run() async throws {
     if options.recover { return try await recoverer.recover(with: try locks()) }
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
+    // Whoever can exchange the folder would have root write where he likes.
+    if let file = target.store as? SingleFileStore, getuid() == 0 {
+      try TrustedFolders.check(folderOf: file.path, for: .output)
+    }
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server ?? "", on: connection)
     let server = ServerIdentity(uuid: domain.uuid, name: domain.name, uri: connection.uri)
@@ -96,7 +100,9 @@ final class Session: Sendable {
         Journal.Header(server: server, image: image.name, store: target.identity), at: path)
       let undo = UndoStack(
         journal: journal,
-        perform: UndoPerformer(server: server, over: domain.connection) {
+        perform: UndoPerformer(
+          server: server, over: domain.connection, notice: { [log] in log.warning("\($0)") }
+        ) {
           try await sink.discard($0)
         }.perform)
       running.withLock { $0 = Running(undo: undo, server: server, isGuarded: isGuarded) }
@@ -130,7 +136,7 @@ final class Session: Sendable {
   }
 
   private func locks() throws(SnapshotError) -> HostLocks {
-    try HostLocks(folder: places.lockFolder) { [log] in log.warning("\($0)") }
+    try places.locks { [log] in log.warning("\($0)") }
   }
 
   private var places: Places { Places(environment: environment) }
@@ -156,9 +162,7 @@ final class Session: Sendable {
     for leftover in leftovers {
       Terminal.error(ErrorReport.line(for: leftover, server: server.name, uri: server.uri))
     }
-    if leftovers.isEmpty {
-      journal.close()
-    } else {
+    if await undo.settle(journal), !leftovers.isEmpty {
       Terminal.error(
         "image-create: or let `image-create --recover \(server.name.shellWord)` try all of it again"
       )

@@ -44,7 +44,7 @@ struct ManagedSave {
 
   private func save() async throws {
     for device in context.plan.hostDevices { try await detach(device) }
-    try await context.undo.push(.start)
+    let start = try await context.undo.push(.start())
     let domain = context.domain
     context.log.info("saving the guest's memory (virDomainManagedSave)")
     try await withTaskCancellationHandler {
@@ -60,6 +60,10 @@ struct ManagedSave {
         "server '\(domain.name)' was saved but is not shut off with its saved memory",
         remedy:
           "Someone else may have started it: look with `virsh dominfo \(domain.name.shellWord)`")
+    }
+    // Memory that somebody saves after us is not ours to start from.
+    if let saved = SavedMemory(of: context.facts) {
+      _ = try await context.undo.replace(start, with: .start(saved: saved))
     }
   }
 

@@ -86,6 +86,8 @@ public final class Journal: Sendable {
   /// - Parameter path: from ``newPath(of:in:)``.
   /// - Throws: `journalFailed`.
   public static func open(_ header: Header, at path: String) throws(SnapshotError) -> Journal {
+    // Whoever can put a journal there has recovery do as it says.
+    try TrustedFolders.check(folderOf: path, for: .state)
     let place = FilePath(path)
     let folder = place.removingLastComponent().string
     // It gets its real name when it is locked: recovery must not find it before.
@@ -147,10 +149,38 @@ public final class Journal: Sendable {
     faults.pass(after: name)
   }
 
+  /// Writes what is left to be undone in place of everything else. It needs no more space than there
+  /// was, so that a full file system does not hinder it.
+  ///
+  /// - Throws: `journalFailed`.
+  func rewrite(_ entries: [UndoStack.Entry]) throws(SnapshotError) {
+    do {
+      let text = FileManager.default.contents(atPath: path) ?? Data()
+      guard let header = text.split(separator: UInt8(ascii: "\n")).first else {
+        throw Errno.noSuchFileOrDirectory
+      }
+      let lines = try entries.map { try Journal.line(Record.push($0)) }
+      guard ftruncate(file.rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
+      try file.writeAll(lines.reduce(header + Data("\n".utf8), +))
+      guard fdatasync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+      throw Journal.failure(path, error)
+    }
+  }
+
   /// Removes it: nothing is left to be undone.
-  public func close() {
+  ///
+  /// - Parameter isLasting: whether it must not come back after a power cut either.
+  public func close(isLasting: Bool = false) {
     faults.pass(before: "close")
     try? FileManager.default.removeItem(atPath: path)
+    if isLasting,
+      let folder = try? FileDescriptor.open(
+        FilePath(path).removingLastComponent(), .readOnly, options: [.directory, .closeOnExec])
+    {
+      fsync(folder.rawValue)
+      try? folder.close()
+    }
     faults.pass(after: "close")
   }
 
