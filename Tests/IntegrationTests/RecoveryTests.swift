@@ -98,13 +98,27 @@ extension IntegrationTests {
         }
         outcome.expect(130, error: "left over: virsh -c qemu:///system start '\(server)'")
         if isGuarded {
-          // It holds the run's stderr until it is done.
           #expect(outcome.errors.contains("the guardian of this run does it now"))
-          #expect(outcome.errors.contains("its guardian has undone everything"))
+          try await Guardian.waitUntilDone()
         } else {
           try await Lab.imageCreate("--recover", server).expect(0)
         }
       }
+      try await Guests.expectAlive(server)
+    }
+
+    @Test func `a server that somebody else has saved since is not started`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      let killed = try await Lab.imageCreate(["--cold", server, "x"], stoppedAt: "10%") {
+        try await Lab.must("kill", "-KILL", "\($0)")
+      }
+      killed.expect(128 + SIGKILL)
+      for verb in ["start", "managedsave"] { _ = try await Lab.virsh(verb, server) }
+      let outcome = try await Lab.imageCreate("--recover", server)
+      outcome.expect(0, error: "was started and saved again by somebody else")
+      #expect(try await Lab.virsh("domstate", server) == "shut off")
+      #expect(Lab.names(in: Self.journals) == [])
+      _ = try await Lab.virsh("start", server)
       try await Guests.expectAlive(server)
     }
 
