@@ -5,6 +5,9 @@
 #include <libvirt/virterror.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 /* Here, since prctl() is variadic, which Swift can't call. Returns 0 if no core file of this process
    can be written any more. */
@@ -14,6 +17,11 @@ static inline int image_create_forbid_core_files(void) {
   /* Alone the limit does not bind a core_pattern that pipes the core into a program. */
   failed |= prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   return failed != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
+}
+
+/* Here, since Swift sees memfd_create() only with _GNU_SOURCE. */
+static inline int image_create_memory_file(void) {
+  return (int)syscall(SYS_memfd_create, "image-create", 1u /* MFD_CLOEXEC */);
 }
 
 #endif

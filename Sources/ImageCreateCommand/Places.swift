@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Libvirt
 internal import SnapshotCore
 
 /// The folders of this host and user.
@@ -8,30 +9,31 @@ struct Places {
 
   /// `/var/lib/image-create` for root, the XDG folders otherwise.
   func workspace(spoolDir: String?) -> Workspace.Place {
-    let base = isRoot ? "/var/lib/image-create" : nil
-    return Workspace.Place(
-      spoolFolder: spoolDir.map(absolute) ?? base.map { $0 + "/spool" }
-        ?? xdg("XDG_CACHE_HOME", or: ".cache") + "/image-create/spool",
-      stateFolder: base.map { $0 + "/state" }
-        ?? xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create")
+    Workspace.Place(
+      spoolFolder: spoolDir.map(absolute)
+        ?? (isRoot
+          ? Places.rootFolder + "/spool"
+          : xdg("XDG_CACHE_HOME", or: ".cache") + "/image-create/spool"),
+      stateFolder: ownFolder + (isRoot ? "/state" : ""))
   }
 
   /// Where the journals of running snapshots are.
-  var journalFolder: String {
-    (isRoot ? "/var/lib/image-create" : xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create")
-      + "/journal"
+  var journalFolder: String { ownFolder + "/journal" }
+
+  /// Where the locks of this user's runs are.
+  var lockFolder: String { ownFolder + "/locks" }
+
+  /// The locks of this user's runs, and of root's as far as this user may.
+  func locks(notice: @escaping @Sendable (String) -> Void) throws(SnapshotError) -> HostLocks {
+    try HostLocks(
+      folder: lockFolder, shared: isRoot ? nil : Places.rootFolder + "/locks",
+      group: isRoot ? HostUsers.group(named: "libvirt") : nil, notice: notice)
   }
 
-  /// Where the locks are: in a place that every user of the host has, if there is one.
-  var lockFolder: String {
-    let shared = "/run/lock"
-    let files = FileManager.default
-    if isRoot || files.fileExists(atPath: shared + "/image-create")
-      || files.isWritableFile(atPath: shared)
-    {
-      return shared + "/image-create"
-    }
-    return xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create/locks"
+  private static let rootFolder = "/var/lib/image-create"
+
+  private var ownFolder: String {
+    isRoot ? Places.rootFolder : xdg("XDG_STATE_HOME", or: ".local/state") + "/image-create"
   }
 
   /// libvirt and QEMU have another working folder than we.

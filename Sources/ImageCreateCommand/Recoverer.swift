@@ -104,10 +104,53 @@ struct Recoverer {
     }
   }
 
+  /// How long a guardian waits for another run that has the server, and has seen the journal.
+  private static let guardianPatience = Duration.seconds(60)
+
+  /// What a guardian does: undoes one run that was killed, unless somebody else does, or has done
+  /// it.
+  ///
+  /// - Returns: whether nothing is left.
+  func recover(journal path: String, with locks: HostLocks) async -> Bool {
+    let end = ContinuousClock.now + Recoverer.guardianPatience
+    do {
+      while let header = try DeadRun.header(at: path) {
+        let lock: HostLocks.Lock
+        do {
+          lock = try await locks.lock(header.server, waits: false, for: "recovery")
+        } catch {
+          guard error.code == .serverLocked, ContinuousClock.now < end else { throw error }
+          try await Task.sleep(for: .milliseconds(50))
+          continue
+        }
+        defer { withExtendedLifetime(lock) {} }
+        guard let run = try await DeadRun.open(path, Recoverer.patience) else { return true }
+        guard !run.pending.isEmpty else {
+          _ = await undo(run) { _ in }
+          return true
+        }
+        log.info("\(Recoverer.title(run)); the guardian undoes what it left")
+        let isUndone = await undo(run) { log.info("\($0)") }.isEmpty
+        let outcome =
+          isUndone
+          ? "its guardian has undone everything"
+          : "its guardian could not undo everything, `image-create --recover` tries again"
+        log.warning("\(Recoverer.title(run)); \(outcome)")
+        return isUndone
+      }
+      return true
+    } catch {
+      Terminal.error(ErrorReport.line(for: error))
+      return false
+    }
+  }
+
   private func undo(_ run: DeadRun, report: (String) -> Void) async -> [UndoStack.Leftover] {
     let server = run.header.server
     let choice = StoreChoice(options: options, environment: environment, log: log)
-    let performer = UndoPerformer(server: server, over: nil) { id in
+    let performer = UndoPerformer(
+      server: server, over: nil, notice: { [log] in log.warning("\($0)") }
+    ) { id in
       let store = try choice.store(of: run.header.store)
       try await StoreSink(store: store, minRAM: 0).discard(id)
     }

@@ -16,6 +16,7 @@ final class Session: Sendable {
   private struct Running {
     let undo: UndoStack
     let server: ServerIdentity
+    let isGuarded: Bool
   }
 
   init(options: ImageCreateOptions, environment: [String: String], log: Logger) {
@@ -31,9 +32,20 @@ final class Session: Sendable {
     return running.undo.pending.map { $0.command(server: server.name, uri: server.uri) }
   }
 
+  /// Who undoes the rest if the run leaves at once.
+  var leftoverAdvice: String {
+    running.withLock { $0?.isGuarded == true }
+      ? "image-create: the guardian of this run does it now; `image-create --recover` tries again"
+      : "image-create: or let `image-create --recover` do it"
+  }
+
   func run() async throws {
     if options.recover { return try await recoverer.recover(with: try locks()) }
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
+    // Whoever can exchange the folder would have root write where he likes.
+    if let file = target.store as? SingleFileStore, getuid() == 0 {
+      try TrustedFolders.check(folderOf: file.path, for: .output)
+    }
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server ?? "", on: connection)
     let server = ServerIdentity(uuid: domain.uuid, name: domain.name, uri: connection.uri)
@@ -81,17 +93,22 @@ final class Session: Sendable {
         expectedBytes: Int64(clamping: isWhole ? plan.virtualSize : readSize))
     }
     try Task.checkCancellation()
-    let journal = try Journal.open(
-      Journal.Header(server: server, image: image.name, store: target.identity),
-      in: places.journalFolder)
-    let undo = UndoStack(
-      journal: journal,
-      perform: UndoPerformer(server: server, over: domain.connection) {
-        try await sink.discard($0)
-      }.perform)
-    running.withLock { $0 = Running(undo: undo, server: server) }
-    try await finish(server: server, undo: undo, journal: journal, progress: progress) {
-      try await snapshot.run(image, reading: readSize, undo: undo)
+    let path = Journal.newPath(of: server, in: places.journalFolder)
+    let recovery = GuardianRun.recovery(of: path, options: options, environment: environment)
+    try await Guardian.watching(recovery, log: log) { isGuarded in
+      let journal = try Journal.open(
+        Journal.Header(server: server, image: image.name, store: target.identity), at: path)
+      let undo = UndoStack(
+        journal: journal,
+        perform: UndoPerformer(
+          server: server, over: domain.connection, notice: { [log] in log.warning("\($0)") }
+        ) {
+          try await sink.discard($0)
+        }.perform)
+      running.withLock { $0 = Running(undo: undo, server: server, isGuarded: isGuarded) }
+      try await finish(server: server, undo: undo, journal: journal, progress: progress) {
+        try await snapshot.run(image, reading: readSize, undo: undo)
+      }
     }
     if let notice = target.notice, let record = sink.finished { Terminal.error(notice(record.id)) }
     if options.show, let record = sink.finished {
@@ -119,7 +136,7 @@ final class Session: Sendable {
   }
 
   private func locks() throws(SnapshotError) -> HostLocks {
-    try HostLocks(folder: places.lockFolder) { [log] in log.warning("\($0)") }
+    try places.locks { [log] in log.warning("\($0)") }
   }
 
   private var places: Places { Places(environment: environment) }
@@ -145,9 +162,7 @@ final class Session: Sendable {
     for leftover in leftovers {
       Terminal.error(ErrorReport.line(for: leftover, server: server.name, uri: server.uri))
     }
-    if leftovers.isEmpty {
-      journal.close()
-    } else {
+    if await undo.settle(journal), !leftovers.isEmpty {
       Terminal.error(
         "image-create: or let `image-create --recover \(server.name.shellWord)` try all of it again"
       )

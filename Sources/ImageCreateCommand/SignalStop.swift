@@ -89,7 +89,7 @@ final class SignalStop: Sendable {
       if !isUndone {
         let left = session.pendingCommands
         for line in left { Terminal.error("left over: \(line)") }
-        if !left.isEmpty { Terminal.error("image-create: or let `image-create --recover` do it") }
+        if !left.isEmpty { Terminal.error(session.leftoverAdvice) }
         Terminal.flushWhatIsRead()
       }
       // Not exit(), which runs what libraries have registered.

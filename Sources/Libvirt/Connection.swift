@@ -1,5 +1,6 @@
 internal import CLibvirt
 internal import Glibc
+internal import Synchronization
 
 /// An open connection to a libvirt daemon; closed when the last reference goes.
 ///
@@ -11,6 +12,8 @@ internal import Glibc
   // Set once and only handed to libvirt, which locks it itself.
   nonisolated(unsafe) private let pointer: virConnectPtr
 
+  private let backupBegins = Mutex(0)
+
   private init(uri: String, pointer: virConnectPtr) {
     self.uri = uri
     unsafe self.pointer = unsafe pointer
@@ -19,6 +22,12 @@ internal import Glibc
   deinit {
     unsafe virConnectClose(pointer)
   }
+
+  /// Whether a backup job was begun over this connection and the daemon has not answered yet, even if
+  /// the caller waits no longer: the job may still come.
+  public var isBeginningBackup: Bool { backupBegins.withLock { $0 > 0 } }
+
+  func noteBackupBegin(_ change: Int) { backupBegins.withLock { $0 += change } }
 
   /// Opens a connection (`virConnectOpen`).
   ///

@@ -33,6 +33,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let noSpace = Code(rawValue: "NoSpace")
     /// The spool folder could not be used.
     public static let spoolFailed = Code(rawValue: "SpoolFolderNotUsable")
+    /// Others can change the way to a folder.
+    public static let unsafeFolder = Code(rawValue: "FolderNotSafe")
     /// A libvirt call failed.
     public static let libvirtFailed = Code(rawValue: "LibvirtCallFailed")
     /// The mirror of a disk ended, stalled or was taken away.

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Libvirt
 internal import SystemPackage
 
 /// The folders a path leads through, each of which nobody but root and this user can change.
@@ -6,25 +7,59 @@ internal import SystemPackage
 /// Whoever can rename an entry of a folder above ours can put another folder or a link into its
 /// place, and has root write where he likes. So every folder and every link on the way is looked at,
 /// from `/` on; what passes stays as it is, since only the trusted can change it.
-struct TrustedFolders {
+package struct TrustedFolders {
+  /// What a folder is for: which error it is and how to name another one.
+  package enum Purpose: Sendable {
+    /// Large temporary files.
+    case spool
+    /// Definitions, the journals and locks.
+    case state
+    /// The image itself.
+    case output
+
+    /// How to name another folder, if there is a way.
+    fileprivate var way: String? {
+      switch self {
+      case .spool: "--spool-dir"
+      case .output: "--output"
+      case .state: getuid() == 0 ? nil : "XDG_STATE_HOME"
+      }
+    }
+
+    fileprivate var code: SnapshotError.Code { self == .spool ? .spoolFailed : .unsafeFolder }
+  }
+
   /// The folders on the way, without links, as far as they exist.
   private(set) var folders: [String] = []
 
   private let path: String
+  private let purpose: Purpose
   private let user: UInt32
   private let group: UInt32
   private var linkCount = 0
 
   /// - Parameters:
   ///   - path: an absolute path; what it names need not exist.
+  ///   - purpose: what the folder is for.
   ///   - user: who is trusted beside root.
-  ///   - group: whose members are trusted: the user's own.
-  /// - Throws: `spoolFailed`, naming the folder or link that is not safe.
-  init(on path: String, user: UInt32 = getuid(), group: UInt32 = getgid()) throws(SnapshotError) {
+  ///   - group: the user's own, which is trusted if nobody else is in it.
+  /// - Throws: `spoolFailed` or `unsafeFolder`, naming the folder or link that is not safe.
+  init(
+    on path: String, for purpose: Purpose = .spool, user: UInt32 = getuid(),
+    group: UInt32 = getgid()
+  ) throws(SnapshotError) {
     self.path = path
+    self.purpose = purpose
     self.user = user
     self.group = group
     try follow(FilePath(path), from: FilePath("/"))
+  }
+
+  /// Checks the folder of a file that is to be created.
+  ///
+  /// - Throws: `unsafeFolder`.
+  package static func check(folderOf path: String, for purpose: Purpose) throws(SnapshotError) {
+    _ = try TrustedFolders(on: FilePath(path).removingLastComponent().string, for: purpose)
   }
 
   /// - Returns: where it leads; nil where the rest does not exist.
@@ -51,13 +86,13 @@ struct TrustedFolders {
       guard isTrusted(stat.userID.rawValue) else {
         throw refusal(
           "the link \(next) belongs to user \(stat.userID.rawValue)",
-          remedy: "Name the folder it points to with --spool-dir, or `chown -h root '\(next)'`")
+          remedy: remedy("Name the folder it points to with", or: "chown -h root '\(next)'"))
       }
       linkCount += 1
       // Linux itself follows 40.
       guard linkCount <= 40,
         let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next.string)
-      else { throw refusal("the link \(next) leads nowhere", remedy: Self.another) }
+      else { throw refusal("the link \(next) leads nowhere", remedy: remedy()) }
       guard let end = try follow(FilePath(target), from: here) else { return nil }
       here = end
     }
@@ -67,28 +102,25 @@ struct TrustedFolders {
   private mutating func check(_ folder: FilePath) throws(SnapshotError) {
     guard !folders.contains(folder.string) else { return }
     guard let stat = try? folder.stat(followTargetSymlink: false) else {
-      throw refusal("\(folder) can't be looked at", remedy: Self.another)
+      throw refusal("\(folder) cannot be inspected", remedy: remedy())
     }
     guard stat.type == .directory else {
-      throw refusal("\(folder) is no folder", remedy: Self.another)
+      throw refusal("\(folder) is not a directory", remedy: remedy())
     }
     guard isTrusted(stat.userID.rawValue) else {
       throw refusal(
         "the folder \(folder) belongs to user \(stat.userID.rawValue)",
-        remedy: "Name a folder with --spool-dir that only you and root can change")
+        remedy: remedy(or: "chown root '\(folder)'"))
     }
     // With the sticky bit, as in /tmp, only its owner can rename an entry.
     if !stat.permissions.contains(.saveText) {
       guard !stat.permissions.contains(.otherWrite) else {
         throw refusal(
-          "everybody can write in the folder \(folder)",
-          remedy: "Name another folder with --spool-dir, or: `chmod o-w '\(folder)'`")
+          "everybody can write in the folder \(folder)", remedy: remedy(or: "chmod o-w '\(folder)'")
+        )
       }
-      let owner = stat.groupID.rawValue
-      guard !stat.permissions.contains(.groupWrite) || owner == 0 || owner == group else {
-        throw refusal(
-          "group \(owner) can write in the folder \(folder)",
-          remedy: "Name another folder with --spool-dir, or: `chmod g-w '\(folder)'`")
+      if stat.permissions.contains(.groupWrite) {
+        try checkGroup(stat.groupID.rawValue, of: folder)
       }
     }
     folders.append(folder.string)
@@ -96,9 +128,30 @@ struct TrustedFolders {
 
   private func isTrusted(_ owner: UInt32) -> Bool { owner == 0 || owner == user }
 
-  private static let another = "Name another folder with --spool-dir"
+  /// The folder's group can write in it.
+  private func checkGroup(_ owner: UInt32, of folder: FilePath) throws(SnapshotError) {
+    let remedy = remedy(or: "chmod g-w '\(folder)'")
+    guard owner == 0 || owner == group && HostUsers.isPrivate(group: owner, to: user) else {
+      throw refusal("group \(owner) can write in the folder \(folder)", remedy: remedy)
+    }
+    // Then the bits of the group are those of everybody whom the list names.
+    guard !HostUsers.hasAccessList(folder.string) else {
+      throw refusal("an access list lets others write in the folder \(folder)", remedy: remedy)
+    }
+  }
+
+  /// What to do: another folder, if one can be named, or a command.
+  private func remedy(_ another: String = "Name another folder with", or command: String? = nil)
+    -> String
+  {
+    let mend = command.map { "`\($0)`" }
+    guard let way = purpose.way else {
+      return "Mend it: \(mend ?? "`namei -l '\(path)'` shows the way")"
+    }
+    return "\(another) \(way)" + (mend.map { ", or: \($0)" } ?? "")
+  }
 
   private func refusal(_ what: String, remedy: String) -> SnapshotError {
-    SnapshotError(.spoolFailed, "the folder \(path) is not safe: \(what)", remedy: remedy)
+    SnapshotError(purpose.code, "the folder \(path) is not safe: \(what)", remedy: remedy)
   }
 }

@@ -28,12 +28,12 @@ public struct Workspace: Sendable {
   static func prepare(_ place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
     // Both before either is made.
     _ = try TrustedFolders(on: place.spoolFolder)
-    _ = try TrustedFolders(on: place.stateFolder)
+    _ = try TrustedFolders(on: place.stateFolder, for: .state)
     // QEMU's user passes through the spool folder and must not be able to list it.
     try makeFolder(place.spoolFolder, mode: 0o711)
     try makeFolder(place.stateFolder, mode: 0o700)
     // Once more: in /tmp somebody may have been faster than we were.
-    _ = try TrustedFolders(on: place.stateFolder)
+    _ = try TrustedFolders(on: place.stateFolder, for: .state)
     let way = try TrustedFolders(on: place.spoolFolder).folders
     guard let owner, getuid() == 0 else { return }
     for path in way {

@@ -4,9 +4,10 @@ internal import ImageCreateCommand
 @main
 struct ImageCreateMain {
   static func main() async {
-    let status = await Program.run(
-      arguments: Array(CommandLine.arguments.dropFirst()),
-      environment: ProcessInfo.processInfo.environment)
-    exit(status)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if let status = await GuardianRun.run(arguments) { exit(status) }
+    exit(
+      await Program.run(
+        arguments: arguments, environment: ProcessInfo.processInfo.environment))
   }
 }

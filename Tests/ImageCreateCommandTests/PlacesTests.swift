@@ -52,6 +52,14 @@ import Testing
     #expect(place.stateFolder == row.state)
   }
 
+  @Test(arguments: [true, false])
+  func `journals and locks are in folders of root's, or of the user's`(_ isRoot: Bool) {
+    let places = Places(environment: ["HOME": "/home/ann"], isRoot: isRoot)
+    let own = isRoot ? "/var/lib/image-create" : "/home/ann/.local/state/image-create"
+    #expect(places.journalFolder == own + "/journal")
+    #expect(places.lockFolder == own + "/locks")
+  }
+
   @Test func `a relative spool folder is made absolute, since QEMU stands elsewhere`() {
     let place = Places(environment: [:], isRoot: true).workspace(spoolDir: "here")
     #expect(place.spoolFolder == FileManager.default.currentDirectoryPath + "/here")

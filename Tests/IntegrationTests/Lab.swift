@@ -90,15 +90,17 @@ enum Lab {
   ///
   /// - Parameters:
   ///   - point: where, as `IMAGE_CREATE_FAULT` names it: `40%`, `5+`.
+  ///   - guarded: whether it has a guardian, which undoes it if it is killed.
   ///   - act: given the process's number.
   static func imageCreate(
-    _ arguments: [String], stoppedAt point: String,
+    _ arguments: [String], stoppedAt point: String, guarded: Bool = false,
     act: @escaping @Sendable (Int32) async throws -> Void
   ) async throws -> Outcome {
     try require()
     let result = try await Subprocess.run(
       .path(FilePath(program)), arguments: Arguments(["--poll"] + arguments),
-      environment: .inherit.updating(updates(openrc(fault: "stop@\(point)"))), input: .none,
+      environment: .inherit.updating(updates(openrc(fault: "stop@\(point)", guarded: guarded))),
+      input: .none,
       output: .string(limit: 1 << 20), error: .string(limit: 1 << 20)
     ) { execution in
       let process = execution.processIdentifier.value
@@ -146,8 +148,11 @@ enum Lab {
   }
 
   /// The lab's cloud, for a run that is stopped or killed at one of the program's fault points.
-  static func openrc(fault: String) -> [String: String] {
+  ///
+  /// - Parameter guarded: whether it has a guardian; without one it is as if that were killed as well.
+  static func openrc(fault: String, guarded: Bool = false) -> [String: String] {
     openrc.merging(["IMAGE_CREATE_FAULT": fault]) { $1 }
+      .merging(guarded ? [:] : ["IMAGE_CREATE_GUARDIAN": "off"]) { $1 }
   }
 
   /// Runs `scripts/lab` with a verb.

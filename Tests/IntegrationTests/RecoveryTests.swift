@@ -81,12 +81,15 @@ extension IntegrationTests {
       }
     }
 
-    @Test func `a second signal leaves at once, says what is left, and recovery does it`()
-      async throws
-    {
+    @Test(
+      "A second signal leaves at once, says what is left, and the guardian or recovery does it",
+      arguments: [true, false])
+    func secondSignal(_ isGuarded: Bool) async throws {
       let server = try await Guests.prepare(.raw, .running)
       try await leavingAsItWas(server) {
-        let outcome = try await Lab.imageCreate(["--cold", server, "x"], stoppedAt: "10%") {
+        let outcome = try await Lab.imageCreate(
+          ["--cold", server, "x"], stoppedAt: "10%", guarded: isGuarded
+        ) {
           _ = try await Lab.run("kill", ["-CONT", "\($0)"])
           // Two that come too close to each other are one.
           while try await Lab.run("kill", ["-INT", "\($0)"]).status == 0, Lab.runs($0) {
@@ -94,8 +97,28 @@ extension IntegrationTests {
           }
         }
         outcome.expect(130, error: "left over: virsh -c qemu:///system start '\(server)'")
-        try await Lab.imageCreate("--recover", server).expect(0)
+        if isGuarded {
+          #expect(outcome.errors.contains("the guardian of this run does it now"))
+          try await Guardian.waitUntilDone()
+        } else {
+          try await Lab.imageCreate("--recover", server).expect(0)
+        }
       }
+      try await Guests.expectAlive(server)
+    }
+
+    @Test func `a server that somebody else has saved since is not started`() async throws {
+      let server = try await Guests.prepare(.raw, .running)
+      let killed = try await Lab.imageCreate(["--cold", server, "x"], stoppedAt: "10%") {
+        try await Lab.must("kill", "-KILL", "\($0)")
+      }
+      killed.expect(128 + SIGKILL)
+      for verb in ["start", "managedsave"] { _ = try await Lab.virsh(verb, server) }
+      let outcome = try await Lab.imageCreate("--recover", server)
+      outcome.expect(0, error: "was started and saved again by somebody else")
+      #expect(try await Lab.virsh("domstate", server) == "shut off")
+      #expect(Lab.names(in: Self.journals) == [])
+      _ = try await Lab.virsh("start", server)
       try await Guests.expectAlive(server)
     }
 

@@ -87,6 +87,18 @@ extension IntegrationTests {
         error: "ERROR (DiskFormatNotSupported)"),
     ]
 
+    @Test func `Root writes no image into a folder that others can change`() async throws {
+      let server = try await Guests.prepare(.raw, .shutOff)
+      try await Scratch.folder { folder in
+        try await Lab.must("chmod", "0777", folder)
+        try await leavingAsItWas(server) {
+          try await Lab.imageCreate("--output", folder + "/i.raw", server, "x")
+            .expect(1, error: "everybody can write in the folder \(folder)")
+        }
+        #expect(Lab.names(in: folder) == [])
+      }
+    }
+
     @Test("Wrong input is refused on one line and nothing is touched", arguments: cases)
     func refused(_ wrong: Case) async throws {
       try Lab.require()

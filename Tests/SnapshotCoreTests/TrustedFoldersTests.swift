@@ -92,9 +92,63 @@ import Testing
       error.reason
         == "the folder \(path) is not safe: group \(Self.stranger) can write in the folder \(path)")
     #expect(error.remedy == "Name another folder with --spool-dir, or: `chmod g-w '\(path)'`")
+    // Nobody is in it.
     _ = try TrustedFolders(on: path, group: Self.stranger)
     _ = try TrustedFolders(on: try make("group", mode: 0o1775))
     _ = try TrustedFolders(on: try make("group", mode: 0o755))
+  }
+
+  /// `users` has others in it, whatever it is for this user.
+  @Test(.enabled(if: getuid() == 0, "only root can give a folder to a group"))
+  func `a folder in which a shared primary group can write is refused`() throws {
+    let path = try make("group", mode: 0o775)
+    let users: UInt32 = 100
+    try FileManager.default.setAttributes([.groupOwnerAccountID: Int(users)], ofItemAtPath: path)
+    #expect(
+      try refusal(path, group: users).reason.hasSuffix(
+        "group \(users) can write in the folder \(path)"))
+  }
+
+  @Test func `a folder in which an access list lets others write is refused`() async throws {
+    let path = try make("listed", mode: 0o755)
+    // user::rwx user:4711:rwx group::r-x mask::rwx other::r-x
+    let entries: [(UInt16, UInt16, UInt32)] = [
+      (1, 7, .max), (2, 7, Self.stranger), (4, 5, .max), (16, 7, .max), (32, 5, .max),
+    ]
+    let hex = entries.map { tag, permissions, id in
+      let bytes = [tag, permissions].flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
+      return (bytes + (0..<4).map { UInt8(id >> ($0 * 8) & 255) })
+        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+    try await Command.run(
+      "python3", "-c", "import os, sys; os.setxattr(*sys.argv[1:3], bytes.fromhex(sys.argv[3]))",
+      path, "system.posix_acl_access", "02000000" + hex.joined())
+    let error = try refusal(path)
+    #expect(error.reason.hasSuffix("an access list lets others write in the folder \(path)"))
+    #expect(error.remedy == "Name another folder with --spool-dir, or: `chmod g-w '\(path)'`")
+    // The list's mask is what the mode shows for the group.
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    _ = try TrustedFolders(on: path)
+  }
+
+  @Test(
+    "A remedy names the option that the folder has, or none",
+    arguments: [
+      (TrustedFolders.Purpose.spool, "Name another folder with --spool-dir, or: `chmod o-w '"),
+      (.output, "Name another folder with --output, or: `chmod o-w '"),
+      (
+        .state,
+        getuid() == 0
+          ? "Mend it: `chmod o-w '" : "Name another folder with XDG_STATE_HOME, or: `chmod o-w '"
+      ),
+    ])
+  func remedies(_ purpose: TrustedFolders.Purpose, _ remedy: String) throws {
+    let open = try make("open", mode: 0o777)
+    let error = try #require(throws: SnapshotError.self) {
+      try TrustedFolders(on: open, for: purpose)
+    }
+    #expect(error.remedy == "\(remedy)\(open)'`")
+    #expect(error.code == (purpose == .spool ? .spoolFailed : .unsafeFolder))
   }
 
   @Test func `a folder of somebody else is refused, and so is all below it`() throws {
@@ -146,7 +200,7 @@ import Testing
           == "the folder \(path) is not safe: the link \(path) belongs to user \(owner)")
       #expect(
         error.remedy
-          == "Name the folder it points to with --spool-dir, or `chown -h root '\(path)'`")
+          == "Name the folder it points to with --spool-dir, or: `chown -h root '\(path)'`")
       #expect(try refusal(path + "/below").reason.contains("the link \(path) belongs"))
     } else {
       #expect(try refusal(path, user: Self.stranger).reason.contains("belongs to user \(getuid())"))
@@ -177,7 +231,7 @@ import Testing
   @Test func `a file on the way is refused`() throws {
     try Data().write(to: URL(filePath: folder.file("file")))
     for path in [folder.file("file"), folder.file("file/below")] {
-      #expect(try refusal(path).reason.hasSuffix("\(folder.file("file")) is no folder"))
+      #expect(try refusal(path).reason.hasSuffix("\(folder.file("file")) is not a directory"))
     }
   }
 
@@ -189,7 +243,7 @@ import Testing
       let error = try #require(throws: SnapshotError.self) {
         try Workspace.prepare(place, owner: nil)
       }
-      #expect(error.code == .spoolFailed)
+      #expect(error.code == (spool == "new" ? .unsafeFolder : .spoolFailed))
       #expect(error.reason.hasSuffix("everybody can write in the folder \(open)"))
       #expect(!FileManager.default.fileExists(atPath: folder.file("new")))
       #expect(try FileManager.default.contentsOfDirectory(atPath: open).isEmpty)

@@ -46,13 +46,13 @@ class Torture:
         self.rows.append(Row(group, name))
         return self.rows[-1]
 
-    def case(self, row, name, variant, act):
-        """Does one. `act(log)` gives the run's outcome."""
+    def case(self, row, name, variant, act, recovers=True):
+        """Does one. `act(log)` gives the run's outcome; then `--recover` is run if it recovers."""
         begin = time.monotonic()
         path = f"{self.folder}/{row.group}-{row.name}-{name}.log".replace(" ", "-")
         with open(path, "w", encoding="utf-8") as log:
             try:
-                found = self._deviations(variant, act, log)
+                found = self._deviations(variant, act, log, recovers)
             except host.Failure as failure:
                 found = [f"the lab: {failure}"]
             log.writelines(f"deviation: {line}\n" for line in found)
@@ -67,11 +67,11 @@ class Torture:
         row.seconds += seconds
         say(f"{row.group} {row.name} {name}: {seconds:.1f} s")
 
-    def _deviations(self, variant, act, log):
+    def _deviations(self, variant, act, log, recovers):
         before = self._look(variant)
         outcome = act(log)
         log.write(f"exit status {outcome.status}\n")
-        recovered = recover(log)
+        recovered = recover(log) if recovers else 0
         if recovered != 0:
             outcome.wrong.append("--recover hung" if recovered is None
                                  else f"--recover: exit status {recovered}")

@@ -26,12 +26,15 @@ class Outcome:
 
 
 class Run:
-    """One run; its stderr goes to a log."""
+    """One run; its stderr goes to a log. Unless it is guarded, it has no guardian, as if that were
+    killed as well."""
 
-    def __init__(self, variant, log, fault=None):
+    def __init__(self, variant, log, fault=None, guarded=False):
         environment = dict(os.environ)
         if fault:
             environment["IMAGE_CREATE_FAULT"] = fault
+        if not guarded:
+            environment["IMAGE_CREATE_GUARDIAN"] = "off"
         log.write(f"$ {'IMAGE_CREATE_FAULT=' + fault + ' ' if fault else ''}image-create "
                   f"{' '.join(variant.command())}\n")
         log.flush()

@@ -10,6 +10,7 @@ import sys
 
 import checks
 import endurance
+import guardian
 import host
 import kills
 import services
@@ -18,7 +19,7 @@ from case import Torture, say
 from cloud import Cloud
 from report import table
 
-GROUPS = ("checks", "matrix", "random", "services", "endurance")
+GROUPS = ("checks", "guardian", "matrix", "random", "services", "endurance")
 
 
 def options():
@@ -26,6 +27,7 @@ def options():
     parser = argparse.ArgumentParser(prog="torture", add_help=False)
     parser.add_argument("--groups", default=",".join(GROUPS))
     parser.add_argument("--variants", default=",".join(way.name for way in ways.ALL))
+    parser.add_argument("--frozen", type=int, default=20)
     parser.add_argument("--random", type=int, default=200)
     parser.add_argument("--endurance", type=int, default=100)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
@@ -51,9 +53,12 @@ def run(asked, torture):
         kills.matrix(torture, asked.variants,
                      lambda point, step: point.endswith("+") and step.startswith("push "))
         kills.at_random(torture, asked.variants, 3, chance)
+        guardian.guardian(torture, asked.variants, 2, 2, chance)
         return
     if "checks" in asked.groups:
         checks.checks(torture)
+    if "guardian" in asked.groups:
+        guardian.guardian(torture, asked.variants, asked.frozen, asked.random, chance)
     if "matrix" in asked.groups:
         kills.matrix(torture, asked.variants)
     if "random" in asked.groups:

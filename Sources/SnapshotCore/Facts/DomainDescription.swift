@@ -39,11 +39,6 @@ public struct DomainDescription: Sendable, Equatable {
   /// An empty description.
   public init() {}
 
-  /// The disk whose bytes are in this file, or in a file of this folder.
-  func disk(in path: String) -> DiskDescription? {
-    disks.first { $0.source.path.map { $0 == path || $0.hasPrefix(path + "/") } ?? false }
-  }
-
   /// The guest agent's channel in the XML.
   public enum Agent: Sendable, Equatable {
     /// No channel `org.qemu.guest_agent.0`.

@@ -2,13 +2,24 @@ internal import Foundation
 internal import Glibc
 internal import SystemPackage
 
-/// Keeps the runs on this host apart, of all users: one for each server, and so many at a time.
+/// Keeps the runs on this host apart: one for each server, and so many at a time.
 ///
 /// The kernel's locks on small files (`flock`): they end with the process that holds them, however
 /// it ends. What such a file says of its holder is for messages only.
+///
+/// A lock needs no more than an open file, so whoever can open it can hold it for ever. Only those
+/// who may use a server may do that:
+/// - Root's folder is root's and, if the host has one, of the group that may use the system's daemon,
+///   which can stop any server anyway. The system's servers are locked there, by members of that group,
+///   too, once root has run: only root can create it.
+/// - Other users have a folder of their own. Their session's servers are nobody else's.
 public struct HostLocks: Sendable {
-  /// Where the files are.
+  /// Where this user's own files are.
   public let folder: String
+  /// Root's folder, which is used for the servers of the system's daemon.
+  private let shared: String?
+  /// The group whose members use the folder, too.
+  private let group: UInt32?
   /// Told what is waited for.
   private let notice: @Sendable (String) -> Void
 
@@ -17,35 +28,49 @@ public struct HostLocks: Sendable {
   /// More runs than this are never counted.
   private static let mostSlots = 4096
 
-  /// Uses a folder that every user can write to, like `/tmp`; makes it where it is missing.
+  /// Uses a folder, and creates it if it is missing.
   ///
-  /// - Throws: `serverLocked` where it can't be used.
-  public init(folder: String, notice: @escaping @Sendable (String) -> Void)
-    throws(SnapshotError)
-  {
+  /// - Parameters:
+  ///   - shared: root's folder, if this is another user.
+  ///   - group: whose members are let in.
+  /// - Throws: `serverLocked` if it cannot be used, `unsafeFolder` if others can change the way to it.
+  public init(
+    folder: String, shared: String? = nil, group: UInt32? = nil,
+    notice: @escaping @Sendable (String) -> Void
+  ) throws(SnapshotError) {
     self.folder = folder
+    self.shared = shared
+    self.group = group
     self.notice = notice
+    _ = try TrustedFolders(on: folder, for: .state)
     do {
-      let isNew = HostLocks.makes(folder)
-      if isNew || geteuid() == 0 {
-        // Without following a link that someone else put there; root takes over what it finds.
-        let directory = try FileDescriptor.open(
-          FilePath(folder), .readOnly, options: [.directory, .noFollow, .closeOnExec])
-        try directory.closeAfter {
-          guard fchown(directory.rawValue, geteuid(), getegid()) == 0,
-            fchmod(directory.rawValue, 0o1777) == 0
-          else { throw Errno(rawValue: errno) }
-        }
+      try FileManager.default.createDirectory(
+        atPath: FilePath(folder).removingLastComponent().string,
+        withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+      try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+      let directory = try FileDescriptor.open(
+        FilePath(folder), .readOnly, options: [.directory, .noFollow, .closeOnExec])
+      try directory.closeAfter {
+        // New files get the folder's group; only their owner can remove them.
+        guard fchown(directory.rawValue, geteuid(), group ?? getegid()) == 0,
+          fchmod(directory.rawValue, group == nil ? 0o700 : 0o3770) == 0
+        else { throw Errno(rawValue: errno) }
       }
     } catch {
       throw HostLocks.unusable(folder, error)
     }
   }
 
-  /// - Returns: false where there is something already.
-  private static func makes(_ folder: String) -> Bool {
-    (try? FileManager.default.createDirectory(
-      atPath: folder, withIntermediateDirectories: false)) != nil
+  /// Where a server's lock is.
+  private func folder(of server: ServerIdentity) -> String {
+    guard let shared, URLComponents(string: server.uri)?.path == "/system" else { return folder }
+    guard FileManager.default.isWritableFile(atPath: shared) else {
+      notice(
+        "runs of root on server '\(server.name)' are not kept out: \(shared) is not there or not yours"
+      )
+      return folder
+    }
+    return shared
   }
 
   /// A lock that is held; let go when the last reference goes.
@@ -66,7 +91,7 @@ public struct HostLocks: Sendable {
   public func lock(_ server: ServerIdentity, waits: Bool, for purpose: String)
     async throws(SnapshotError) -> Lock
   {
-    let path = folder + "/" + server.uuid + ".lock"
+    let path = folder(of: server) + "/" + server.uuid + ".lock"
     if let lock = try take(path, purpose) { return lock }
     let reason = "server '\(server.name)' is being snapshotted by \(await holder(path))"
     guard waits else {
@@ -115,7 +140,7 @@ public struct HostLocks: Sendable {
   /// - Returns: nil where someone else holds it.
   private func take(_ path: String, _ purpose: String) throws(SnapshotError) -> Lock? {
     do {
-      let file = try HostLocks.open(path)
+      let file = try open(path)
       guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
         let reason = Errno(rawValue: errno)
         try file.close()
@@ -137,8 +162,8 @@ public struct HostLocks: Sendable {
   }
 
   /// Kernels refuse `O_CREAT` on someone else's file in a sticky folder (`protected_regular`), so it
-  /// is asked for only where there is no file.
-  private static func open(_ path: String) throws -> FileDescriptor {
+  /// is asked for only if there is no file.
+  private func open(_ path: String) throws -> FileDescriptor {
     while true {
       do {
         return try FileDescriptor.open(
@@ -149,8 +174,10 @@ public struct HostLocks: Sendable {
           FilePath(path), .readWrite,
           options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
           permissions: .ownerReadWrite)
-        // Others lock it as well.
-        guard fchmod(file.rawValue, 0o666) == 0 else { throw Errno(rawValue: errno) }
+        // The group of the folder locks it as well.
+        if group != nil || !path.hasPrefix(folder + "/"), fchmod(file.rawValue, 0o660) != 0 {
+          throw Errno(rawValue: errno)
+        }
         return file
       } catch Errno.fileExists {}
     }
@@ -177,7 +204,7 @@ public struct HostLocks: Sendable {
 
     var description: String {
       let parts = "process \(process) of \(user) since \(since) (\(purpose))"
-      // Any user may have written this.
+      // Another user may have written this.
       return String(
         parts.filter { !$0.isNewline && !$0.unicodeScalars.contains { $0.value < 32 } }
           .prefix(300))
@@ -186,7 +213,7 @@ public struct HostLocks: Sendable {
 
   private static func unusable(_ path: String, _ error: any Error) -> SnapshotError {
     SnapshotError(
-      .serverLocked, "the lock \(path) could not be used: \(error.tidy)",
+      .serverLocked, "the lock \(path) cannot be used: \(error.tidy)",
       remedy: "Check who owns it; root may remove it while no snapshot runs", cause: error)
   }
 }

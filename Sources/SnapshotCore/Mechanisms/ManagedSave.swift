@@ -45,7 +45,7 @@ struct ManagedSave {
   private func save() async throws {
     for device in context.plan.hostDevices { try await detach(device) }
     let domain = context.domain
-    let start = try await context.undo.push(.start)
+    let start = try await context.undo.push(.start())
     // Behind another job it would wait for the state lock, and could not be told from it.
     guard try await domain.jobStatus() == nil else {
       await context.undo.forget(start)
@@ -61,6 +61,10 @@ struct ManagedSave {
         "server '\(domain.name)' was saved but is not shut off with its saved memory",
         remedy:
           "Someone else may have started it: look with `virsh dominfo \(domain.name.shellWord)`")
+    }
+    // Memory that somebody saves after us is not ours to start from.
+    if let saved = SavedMemory(of: context.facts) {
+      _ = try await context.undo.replace(start, with: .start(saved: saved))
     }
   }
 

@@ -6,10 +6,14 @@ internal import Synchronization
 /// frozen, and when so much of it is done. Built for debugging only; a release build has nothing here.
 ///
 /// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a step's number from 1, then `-` for
-/// before it is done or `+` for after. A step's
-/// name does as well: `stop@frozen-` is the first of that name. `stop@40%` is where the run first says that it is so far.
+/// before it is done or `+` for after. A step's name does as well: `stop@frozen-` is the first of that
+/// name. `stop@40%` is where the run first says that it is so far. `IMAGE_CREATE_GUARDIAN=off` runs
+/// without a guardian, as if that had been killed as well.
 struct FaultPoints: Sendable {
   #if DEBUG
+    static let hasNoGuardian =
+      ProcessInfo.processInfo.environment["IMAGE_CREATE_GUARDIAN"] == "off"
+
     private static let wish = ProcessInfo.processInfo.environment["IMAGE_CREATE_FAULT"] ?? ""
     private static let count = Mutex(0)
     /// Whether the step that is meant by its name was there.
@@ -55,6 +59,8 @@ struct FaultPoints: Sendable {
       }
     }
   #else
+    static let hasNoGuardian = false
+
     func pass(before name: String) {}
     func pass(after name: String) {}
     func pass(at fraction: Double) {}

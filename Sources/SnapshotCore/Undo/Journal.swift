@@ -73,15 +73,25 @@ public final class Journal: Sendable {
 
   deinit { try? file.close() }
 
-  /// Makes a run's journal; it is locked and on disk when this returns.
+  /// The path of a journal that does not exist yet, known before anything that needs it begins.
   ///
-  /// - Parameter folder: where journals are; made, private to us, where it is missing.
+  /// - Parameter folder: where journals are.
+  public static func newPath(of server: ServerIdentity, in folder: String) -> String {
+    "\(folder)/\(server.uuid)-\(UUID().uuidString.lowercased().prefix(8))\(suffix)"
+  }
+
+  /// Creates a run's journal; it is locked and on disk when this returns. Its folder is created,
+  /// private to us, if it is missing.
+  ///
+  /// - Parameter path: from ``newPath(of:in:)``.
   /// - Throws: `journalFailed`.
-  public static func open(_ header: Header, in folder: String) throws(SnapshotError) -> Journal {
-    let name = "\(header.serverID)-\(UUID().uuidString.lowercased().prefix(8))"
+  public static func open(_ header: Header, at path: String) throws(SnapshotError) -> Journal {
+    // Whoever can put a journal there has recovery do as it says.
+    try TrustedFolders.check(folderOf: path, for: .state)
+    let place = FilePath(path)
+    let folder = place.removingLastComponent().string
     // It gets its real name when it is locked: recovery must not find it before.
-    let temporary = folder + "/." + name
-    let path = folder + "/" + name + suffix
+    let temporary = "\(folder)/.\(place.stem ?? "")"
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -139,10 +149,38 @@ public final class Journal: Sendable {
     faults.pass(after: name)
   }
 
+  /// Writes what is left to be undone in place of everything else. It needs no more space than there
+  /// was, so that a full file system does not hinder it.
+  ///
+  /// - Throws: `journalFailed`.
+  func rewrite(_ entries: [UndoStack.Entry]) throws(SnapshotError) {
+    do {
+      let text = FileManager.default.contents(atPath: path) ?? Data()
+      guard let header = text.split(separator: UInt8(ascii: "\n")).first else {
+        throw Errno.noSuchFileOrDirectory
+      }
+      let lines = try entries.map { try Journal.line(Record.push($0)) }
+      guard ftruncate(file.rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
+      try file.writeAll(lines.reduce(header + Data("\n".utf8), +))
+      guard fdatasync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    } catch {
+      throw Journal.failure(path, error)
+    }
+  }
+
   /// Removes it: nothing is left to be undone.
-  public func close() {
+  ///
+  /// - Parameter isLasting: whether it must not come back after a power cut either.
+  public func close(isLasting: Bool = false) {
     faults.pass(before: "close")
     try? FileManager.default.removeItem(atPath: path)
+    if isLasting,
+      let folder = try? FileDescriptor.open(
+        FilePath(path).removingLastComponent(), .readOnly, options: [.directory, .closeOnExec])
+    {
+      fsync(folder.rawValue)
+      try? folder.close()
+    }
     faults.pass(after: "close")
   }
 
@@ -152,7 +190,7 @@ public final class Journal: Sendable {
     return try encoder.encode(value) + Data("\n".utf8)
   }
 
-  /// Removes journals that were killed before they had their name: nothing was begun.
+  /// Removes the journals of runs that were killed before they had named them: nothing was begun.
   static func removeHalfMade(in folder: String) {
     guard
       let directory = try? FileDescriptor.open(

@@ -88,8 +88,20 @@ public struct DeadRun: Sendable {
     return (runs.sorted { $0.header.began < $1.header.began }, damaged)
   }
 
-  /// - Returns: nil where its run lives, or has just ended.
-  private static func open(_ path: String, _ patience: Duration)
+  /// Who ran, as far as a journal says without being locked: nil if it is gone.
+  ///
+  /// - Throws: `journalFailed`.
+  package static func header(at path: String) throws(SnapshotError) -> Journal.Header? {
+    Journal.removeHalfMade(in: FilePath(path).removingLastComponent().string)
+    guard let text = FileManager.default.contents(atPath: path) else { return nil }
+    return try JournalContent.parse(text, path: path)?.header
+  }
+
+  /// Opens one dead run's journal, and keeps everybody else from undoing it.
+  ///
+  /// - Parameter patience: how long to wait for whoever has it locked.
+  /// - Returns: nil if its run lives, or if there is nothing left to be undone.
+  package static func open(_ path: String, _ patience: Duration)
     async throws(SnapshotError) -> DeadRun?
   {
     let end = ContinuousClock.now + patience
@@ -124,11 +136,14 @@ public struct DeadRun: Sendable {
 
   /// How long a call that the dead run had just sent may take to begin in the daemon.
   private static let settling = Duration.seconds(2)
+  /// How long the first attempt to thaw may hold up the rest, which an agent may need to answer.
+  private static let firstThaw = Duration.seconds(10)
 
   /// Undoes it; its journal is gone when nothing is left.
   ///
   /// What the run had just asked the daemon for is done after its death: a save that begins after the
-  /// server was found running would stop it for good. So this waits a little first.
+  /// server was found running would stop it for good. So this waits a little first. A frozen guest
+  /// does not: it is thawed at once, and again after that, in case the freeze was still to come.
   ///
   /// - Parameter report: told of each action that was done.
   /// - Returns: what could not be undone, which stays in the journal.
@@ -136,7 +151,13 @@ public struct DeadRun: Sendable {
     _ perform: @escaping UndoStack.Performer, report: (UndoAction) -> Void
   ) async -> [UndoStack.Leftover] {
     if entries.contains(where: \.action.concernsServer) {
-      try? await Task.sleep(for: DeadRun.settling)
+      let end = ContinuousClock.now + DeadRun.settling
+      if entries.contains(where: { $0.action == .thaw }) {
+        try? await Deadline.run(DeadRun.firstThaw, UndoAction.thaw.purpose) {
+          try await perform(.thaw)
+        }
+      }
+      try? await Task.sleep(until: end)
     }
     let stack = UndoStack(entries: entries, journal: journal, perform: perform)
     let leftovers = await stack.unwind(report: report)

@@ -8,7 +8,7 @@ struct StrayPrograms {
   private let folder: String
 
   /// Only these are ended, whoever else names the folder.
-  private static let programs: Set<String> = ["qemu-img", "qemu-nbd", "cp"]
+  static let programs: Set<String> = ["qemu-img", "qemu-nbd", "cp"]
 
   init(of folder: String) { self.folder = folder }
 

@@ -18,8 +18,9 @@ public enum UndoAction: Sendable, Equatable, Codable {
   case abortBackup(socket: String, wasRunning: Bool)
   /// Define the server again from its saved XML, with its autostart flag.
   case define(xmlPath: String, autostarts: Bool)
-  /// Start the server again from its managed save image.
-  case start
+  /// Start the server again from its managed save image. `saved` is that of this run once it is
+  /// written: another one is not ours to start from.
+  case start(saved: SavedMemory? = nil)
   /// Put a host device back into the guest.
   case attach(deviceXML: String, label: String)
   /// The same for a device that the guest was asked to give up, and may not have yet.
@@ -54,7 +55,10 @@ public enum UndoAction: Sendable, Equatable, Codable {
     case .deleteImage(let id): return "openstack image delete \(id.uuidString.lowercased())"
     case .removeFolder(let path): return "rm -r \(path.quotedForShell)"
     case .removeFile(let path): return "rm \(path.quotedForShell)"
-    case .endPrograms(let folder): return "pkill -f -- \(folder.quotedForShell)"
+    case .endPrograms(let folder):
+      // Nothing but these programs, whoever else names the folder.
+      let names = StrayPrograms.programs.sorted().joined(separator: "|")
+      return "pkill -f \("^([^ ]*/)?(\(names)) .*\(folder.quotedForPattern)/".quotedForShell)"
     case .thaw: return "\(virsh) domfsthaw \(server)"
     case .abortMirror(let disk, _):
       return "\(virsh) blockjob \(server) \(disk.quotedForShell) --abort"
@@ -64,7 +68,7 @@ public enum UndoAction: Sendable, Equatable, Codable {
       return autostarts ? "\(define) && \(virsh) autostart \(server)" : define
     case .start: return "\(virsh) start \(server)"
     case .attach(let xml, _), .attachOnceGone(let xml, _):
-      return "\(virsh) attach-device \(server) --live /dev/stdin <<< \(xml.quotedForShell)"
+      return "printf %s \(xml.quotedForShell) | \(virsh) attach-device \(server) --live /dev/stdin"
     }
   }
 
@@ -108,6 +112,14 @@ public enum UndoAction: Sendable, Equatable, Codable {
 extension String {
   /// The text as one word of a POSIX shell: between apostrophes, each of its own written `'\''`.
   var quotedForShell: String { "'" + replacing("'", with: "'\\''") + "'" }
+
+  /// The text as an extended regular expression that matches nothing else.
+  fileprivate var quotedForPattern: String {
+    reduce(into: "") { pattern, character in
+      if #"\.[]{}()*+?^$|"#.contains(character) { pattern.append("\\") }
+      pattern.append(character)
+    }
+  }
 
   /// The same, but as it is where a shell takes it so: ordinary names and URIs stay readable.
   package var shellWord: String { !isEmpty && allSatisfy(\.isPlainInShell) ? self : quotedForShell }

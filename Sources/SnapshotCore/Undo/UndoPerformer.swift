@@ -6,6 +6,7 @@ public import Libvirt
 public struct UndoPerformer: Sendable {
   private let link: ServerLink
   private let server: ServerIdentity
+  private let notice: @Sendable (String) -> Void
   private let deleteImage: @Sendable (UUID) async throws -> Void
 
   /// How long an agent may take to answer a thaw, in seconds.
@@ -19,14 +20,17 @@ public struct UndoPerformer: Sendable {
   ///
   /// - Parameters:
   ///   - server: the server, which may not be there any more.
-  ///   - connection: a connection to its daemon, where there is one already.
+  ///   - connection: a connection to its daemon, if there is one already.
+  ///   - notice: told what was left alone, because it is not ours.
   ///   - deleteImage: deletes an image; one that is gone already is a success.
   public init(
     server: ServerIdentity, over connection: Connection?,
+    notice: @escaping @Sendable (String) -> Void = { _ in },
     deleteImage: @escaping @Sendable (UUID) async throws -> Void
   ) {
     link = ServerLink(server, over: connection)
     self.server = server
+    self.notice = notice
     self.deleteImage = deleteImage
   }
 
@@ -38,7 +42,7 @@ public struct UndoPerformer: Sendable {
     case .endPrograms(let folder): try await StrayPrograms(of: folder).end()
     case .define(let path, let autostarts):
       try await link.reaching { try await define(path, autostarts: autostarts, over: $0) }
-    case .start: try await onServer { try await start($0) }
+    case .start(let saved): try await onServer { try await start($0, from: saved) }
     // What was done to a running guest has gone with it.
     case .thaw: try await onServer { try await thaw($0) }
     case .abortMirror(let disk, let target):
@@ -58,17 +62,21 @@ public struct UndoPerformer: Sendable {
     try FileManager.default.removeItem(atPath: path)
   }
 
-  /// Whoever pivots our mirror makes its file the guest's own disk.
+  /// A mirror's file may have become part of the guest's disk, now or from its next start on.
   private func checkUnused(_ path: String, by domain: Domain) async throws {
-    guard let disk = try DomainXML.parse(try await domain.xml()).disk(in: path) else { return }
-    let name = domain.name.shellWord
-    throw SnapshotError(
-      .diskInUse,
-      "disk '\(disk.target)' of server '\(domain.name)' is there now, since someone pivoted the "
-        + "mirror",
-      remedy: "Copy it to where it shall be, before the server's next start: `virsh -c "
-        + "\(server.uri.shellWord) blockcopy \(name) \(disk.target.shellWord) FILE --transient-job "
-        + "--wait --pivot`, then run `image-create --recover \(name)`")
+    for form in [Domain.XMLForm(), .inactive] {
+      let xml: String
+      do {
+        xml = try await domain.xml(form)
+      } catch {
+        // It was stopped since it was found.
+        guard error.code == .noDomain else { throw error }
+        return
+      }
+      if let use = FileUse(of: path, by: try DomainXML.parse(xml)) {
+        throw use.refusal(of: path, for: server)
+      }
+    }
   }
 
   /// A transient server that was stopped meanwhile is not there any more.
@@ -115,16 +123,38 @@ public struct UndoPerformer: Sendable {
 
   /// Ends our backup job and nobody else's, and waits until it is gone with its scratch file.
   private func abortBackup(of domain: Domain, socket: String, wasRunning: Bool) async throws {
-    var isAborted = false
-    while let xml = try await domain.backupXML(), xml.contains(socket.escapedForXML) {
-      if !isAborted {
-        try await domain.abortJob()
-        isAborted = true
-      }
-      try await Task.sleep(for: .milliseconds(20))
+    try await UndoPerformer.endBackup {
+      try await domain.backupXML()?.contains(socket.escapedForXML) == true
+    } mayBegin: {
+      // A begin that was not answered in time may still be carried out.
+      if domain.connection.isBeginningBackup { return true }
+      return try await domain.isChangingJobs()
+    } abort: {
+      try await domain.abortJob()
     }
     // A scratch file that met the end of its file system may have stopped the guest.
     if wasRunning, try await domain.isPausedByDiskError() { try await domain.resume() }
+  }
+
+  /// - Parameters:
+  ///   - isThere: whether our job is there.
+  ///   - mayBegin: whether it may still come, if it is not.
+  static func endBackup(
+    isThere: () async throws -> Bool, mayBegin: () async throws -> Bool,
+    abort: () async throws -> Void
+  ) async throws {
+    var isAborted = false
+    while true {
+      if try await isThere() {
+        if !isAborted { try await abort() }
+        isAborted = true
+      } else if try await !mayBegin() {
+        // It may have begun between the two looks.
+        if try await !isThere() { return }
+        continue
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
   }
 
   private func define(_ path: String, autostarts: Bool, over link: ServerLink) async throws {
@@ -148,11 +178,17 @@ public struct UndoPerformer: Sendable {
     }
   }
 
-  private func start(_ domain: Domain) async throws {
+  /// - Parameter saved: our saved memory, if it was written.
+  private func start(_ domain: Domain, from saved: SavedMemory?) async throws {
     // The daemon goes on saving when the one who asked for it has died.
     while try await domain.job() != nil { try await Task.sleep(for: .milliseconds(100)) }
     // Before the state: what is there of a guest that runs after that is old.
     let hasImage = try await domain.hasManagedSaveImage()
+    if hasImage, saved?.isReplaced == true {
+      notice(
+        "server '\(domain.name)' was started and saved again by somebody else: it is left as it is")
+      return
+    }
     guard try await domain.state() == .shutOff else {
       // A daemon that died while it saved lets the guest run on, and keeps what it had saved: started
       // from that one day, the guest would meet a newer disk.

@@ -32,6 +32,8 @@ public final class UndoStack: Sendable {
   private struct State {
     var entries: [Entry] = []
     var next = 0
+    /// Whether something that is to stay could not be written down.
+    var isJournalStale = false
   }
 
   /// Writes one line of the journal; the action is what the line's number is about.
@@ -103,9 +105,43 @@ public final class UndoStack: Sendable {
   /// Takes an action off without doing it: the thing is gone or is to stay.
   func forget(_ mark: Mark) async {
     guard let entry = remove(mark.number) else { return }
-    await BlockingCall.run(on: writing) { [record] in
-      // What can't be written down is undone once more by recovery, which does no harm.
-      try? record?(.forgotten(entry.number), entry.action)
+    await BlockingCall.run(on: writing) { [self] in
+      do {
+        try record?(.forgotten(entry.number), entry.action)
+      } catch {
+        // Recovery would delete an image that is to stay: `settle` mends that before success is told.
+        state.withLock { $0.isJournalStale = true }
+      }
+    }
+  }
+
+  /// Puts an action in the place of another one that is known better now.
+  func replace(_ mark: Mark, with action: UndoAction) async throws(SnapshotError) -> Mark {
+    let better = try await push(action, below: mark)
+    await forget(mark)
+    return better
+  }
+
+  /// Removes the journal if nothing is left. Otherwise it says what is left, and nothing else, when
+  /// this returns.
+  ///
+  /// - Returns: whether recovery can rely on the journal. If it cannot be written, it is gone: better
+  ///   no recovery than one that deletes a good image.
+  public func settle(_ journal: Journal) async -> Bool {
+    await BlockingCall.run(on: writing) { [self] in
+      let (entries, isStale) = state.withLock { ($0.entries, $0.isJournalStale) }
+      guard !entries.isEmpty else {
+        journal.close()
+        return true
+      }
+      guard isStale else { return true }
+      do {
+        try journal.rewrite(entries)
+        return true
+      } catch {
+        journal.close(isLasting: true)
+        return false
+      }
     }
   }
 

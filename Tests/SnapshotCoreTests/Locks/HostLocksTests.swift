@@ -20,6 +20,7 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
     locks = try HostLocks(folder: folder.file("locks")) { [notices] in notices.add($0) }
   }
 
@@ -92,13 +93,45 @@ import Testing
     _ = try await locks.place(among: 1, waits: false, for: "4")
   }
 
-  @Test func `every user may lock, and nobody's link is followed`() async throws {
-    _ = try await locks.lock(server("a"), waits: false, for: "1")
-    let files = FileManager.default
-    for (path, mode) in [("locks", 0o1777), ("locks/uuid-of-a.lock", 0o666)] {
-      let attributes = try files.attributesOfItem(atPath: folder.file(path))
-      #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == mode)
+  @Test func `only this user may open a lock, and with a group that group, too`() async throws {
+    let others = try HostLocks(folder: folder.file("group/locks"), group: getgid()) { _ in }
+    for (locks, modes) in [(locks, [0o700, 0o600]), (others, [0o3770, 0o660])] {
+      _ = try await locks.lock(server("a"), waits: false, for: "1")
+      for (path, mode) in zip([locks.folder, locks.folder + "/uuid-of-a.lock"], modes) {
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect((attributes[.posixPermissions] as? NSNumber)?.intValue == mode, "\(path)")
+        #expect((attributes[.groupOwnerAccountID] as? NSNumber)?.uint32Value == getgid())
+      }
     }
+  }
+
+  @Test func `a server of the system's daemon is locked where root locks, others are not`()
+    async throws
+  {
+    let root = try HostLocks(folder: folder.file("root"), group: getgid()) { _ in }
+    let user = try HostLocks(folder: folder.file("user"), shared: root.folder) { _ in }
+    let mine = ServerIdentity(uuid: "uuid-of-a", name: "a", uri: "qemu:///session")
+    let held = try await root.lock(server("a"), waits: false, for: "1")
+    await #expect(throws: SnapshotError.self) {
+      try await user.lock(server("a"), waits: false, for: "2")
+    }
+    _ = try await user.lock(mine, waits: false, for: "3")
+    withExtendedLifetime(held) {}
+  }
+
+  @Test func `a user who may not lock where root does goes on, and is told`() async throws {
+    let user = try HostLocks(folder: folder.file("user"), shared: folder.file("none")) {
+      [notices] in notices.add($0)
+    }
+    _ = try await user.lock(server("a"), waits: false, for: "1")
+    #expect(
+      notices.all == [
+        "runs of root on server 'a' are not kept out: \(folder.file("none")) is not there or not yours"
+      ])
+  }
+
+  @Test func `nobody's link is followed`() async throws {
+    let files = FileManager.default
     let victim = folder.file("victim")
     try Data("precious".utf8).write(to: URL(filePath: victim))
     try files.createSymbolicLink(

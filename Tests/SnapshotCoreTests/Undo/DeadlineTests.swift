@@ -61,7 +61,7 @@ import Testing
   @Test func `every action has a limit of at least what its call may take`() {
     for action in UndoActionTests.all {
       #expect(action.limit >= .seconds(60), "\(action)")
-      #expect(action.limit <= .seconds(action == .start ? 3600 : 120), "\(action)")
+      #expect(action.limit <= .seconds(action == .start() ? 3600 : 120), "\(action)")
     }
   }
 }

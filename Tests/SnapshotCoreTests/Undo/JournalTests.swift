@@ -1,5 +1,6 @@
 import Foundation
 import QemuTools
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -16,12 +17,13 @@ import Testing
     .removeFolder(path: "/spool/1"), .removeFile(path: "/spool/1/delta"),
     .endPrograms(folder: "/spool/1"), .thaw, .abortMirror(disk: "vda", target: "/spool/1/delta"),
     .abortBackup(socket: "/spool/1/disk.sock", wasRunning: true),
-    .define(xmlPath: "/state/1.xml", autostarts: true), .start,
+    .define(xmlPath: "/state/1.xml", autostarts: true), .start(),
     .attach(deviceXML: "<hostdev mode='subsystem'/>", label: "a\"b"),
   ]
 
   private func stack(_ folder: TemporaryFolder) throws -> (UndoStack, Journal) {
-    let journal = try Journal.open(Self.header, in: folder.file("journal"))
+    let journal = try Journal.open(
+      Self.header, at: Journal.newPath(of: Self.server, in: folder.file("journal")))
     return (UndoStack(journal: journal) { _ in }, journal)
   }
 
@@ -112,7 +114,7 @@ import Testing
   @Test func `a bad line in the middle is an error and no silence`() async throws {
     let folder = try TemporaryFolder()
     let (stack, journal) = try stack(folder)
-    try await stack.push(.start)
+    try await stack.push(.start())
     var text = try text(journal)
     text += Data("{\"pish\":1}\n{\"undone\":1}\n".utf8)
     #expect(throws: SnapshotError.self) { try JournalContent.parse(text, path: "/j") }
@@ -125,13 +127,13 @@ import Testing
     let path = folder.file("journal")
     var living: (UndoStack, Journal)? = try stack(folder)
     try await living?.0.push(.thaw)
-    try await living?.0.push(.start)
+    try await living?.0.push(.start())
     #expect(await DeadRun.all(in: path).runs.isEmpty)
     // The kernel lets the lock go when the last descriptor is closed, as with the process.
     living = nil
     var (runs, damaged) = await DeadRun.all(in: path, patience: .seconds(5))
     #expect(damaged.isEmpty)
-    #expect(runs.map(\.pending) == [[.start, .thaw]])
+    #expect(runs.map(\.pending) == [[.start(), .thaw]])
     #expect(runs.first?.header == Self.header)
     // Nobody else finds it meanwhile, and nobody finds another server's.
     #expect(await DeadRun.all(in: path, of: "other").runs.isEmpty)
@@ -159,14 +161,128 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: journal.path))
   }
 
+  /// A stack whose journal does not take what is forgotten, as on a file system that is full.
+  private func forgetful(_ journal: Journal) -> UndoStack {
+    struct Broken: Error {}
+    return UndoStack(
+      entries: [],
+      record: { (line, action) throws(SnapshotError) in
+        if case .forgotten = line {
+          throw SnapshotError(.journalFailed, "it is full", remedy: "Free some space")
+        }
+        try journal.write(line, about: action)
+      },
+      perform: { if $0 != .thaw { throw Broken() } })
+  }
+
+  @Test func `an image that is to stay is not deleted later, though that could not be written`()
+    async throws
+  {
+    let folder = try TemporaryFolder()
+    var journal: Journal? = try stack(folder).1
+    let path = try #require(journal?.path)
+    var stack = journal.map { forgetful($0) }
+    let image = try #require(try await stack?.push(.deleteImage(id: UUID())))
+    try await stack?.push(.thaw)
+    try await stack?.push(.removeFile(path: "/left"))
+    await stack?.forget(image)
+    #expect(await stack?.unwind().map(\.action) == [.removeFile(path: "/left")])
+    #expect(try content(try #require(journal))?.entries.count == 2)
+    #expect(await stack?.settle(try #require(journal)) == true)
+    stack = nil
+    journal = nil
+    let run = try #require(try await DeadRun.open(path, .zero))
+    #expect(run.header == Self.header)
+    #expect(run.pending == [.removeFile(path: "/left")])
+  }
+
+  @Test func `a journal that cannot say that an image is to stay is removed`() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("a.journal")
+    try Data("{}\n".utf8).write(to: URL(filePath: path))
+    let full = try FileDescriptor.open(FilePath("/dev/full"), .readWrite)
+    let journal = Journal(path: path, file: full)
+    struct Broken: Error {}
+    let stack = UndoStack(
+      entries: [],
+      record: { (line, _) throws(SnapshotError) in
+        if case .forgotten = line { try journal.write(line) }
+      },
+      perform: { _ in throw Broken() })
+    let image = try await stack.push(.deleteImage(id: UUID()))
+    try await stack.push(.thaw)
+    await stack.forget(image)
+    #expect(await stack.unwind().count == 1)
+    #expect(await stack.settle(journal) == false)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func `a journal goes when nothing is left, and stays as it is when something is`()
+    async throws
+  {
+    let folder = try TemporaryFolder()
+    for isLeft in [true, false] {
+      let (stack, journal) = try stack(folder)
+      if isLeft { try await stack.push(.thaw) }
+      let before = try text(journal)
+      #expect(await stack.settle(journal))
+      #expect((FileManager.default.contents(atPath: journal.path) == before) == isLeft)
+      #expect(FileManager.default.fileExists(atPath: journal.path) == isLeft)
+    }
+  }
+
+  @Test func `an action that is known better later keeps its place`() async throws {
+    let folder = try TemporaryFolder()
+    let (stack, journal) = try stack(folder)
+    let one = try await stack.push(.start())
+    try await stack.push(.thaw)
+    _ = try await stack.replace(one, with: .removeFile(path: "/1"))
+    #expect(stack.pending == [.thaw, .removeFile(path: "/1")])
+    #expect(try content(journal)?.entries.map(\.action) == [.removeFile(path: "/1"), .thaw])
+  }
+
+  @Test func `a guest that is frozen is thawed before anything is waited for`() async throws {
+    let folder = try TemporaryFolder()
+    var living: (UndoStack, Journal)? = try stack(folder)
+    let path = try #require(living?.1.path)
+    for action in [UndoAction.start(), .thaw] { try await living?.0.push(action) }
+    living = nil
+    let run = try #require(try await DeadRun.open(path, .zero))
+    let begin = ContinuousClock.now
+    let done = Mutex<[(action: UndoAction, after: Duration)]>([])
+    let leftovers = await run.undo(
+      { action in done.withLock { $0.append((action, ContinuousClock.now - begin)) } },
+      report: { _ in })
+    #expect(leftovers.isEmpty)
+    // Once more when what was still to come has come.
+    #expect(done.withLock { $0.map(\.action) } == [.thaw, .thaw, .start()])
+    let times = done.withLock { $0.map(\.after) }
+    #expect(times[0] < .seconds(1))
+    #expect(times[1] >= .seconds(2))
+  }
+
+  @Test(.enabled(if: getuid() == 0, "only root can give a folder away"))
+  func `a journal in a folder of somebody else is not written`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("his")
+    try FileManager.default.createDirectory(
+      atPath: path, withIntermediateDirectories: false, attributes: [.ownerAccountID: 4711])
+    let error = try #require(throws: SnapshotError.self) {
+      try Journal.open(Self.header, at: Journal.newPath(of: Self.server, in: path))
+    }
+    #expect(error.code == .unsafeFolder)
+    #expect(error.remedy == "Mend it: `chown root '\(path)'`")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
+  }
+
   @Test func `a journal that can't be written lets nothing begin`() throws {
     let folder = try TemporaryFolder()
     let blocked = folder.file("blocked")
     try Data().write(to: URL(filePath: blocked))
     let error = try #require(throws: SnapshotError.self) {
-      try Journal.open(Self.header, in: blocked)
+      try Journal.open(Self.header, at: Journal.newPath(of: Self.server, in: blocked))
     }
-    #expect(error.code == .journalFailed)
+    #expect(error.code == .unsafeFolder)
     #expect(error.reason.contains(blocked))
   }
 

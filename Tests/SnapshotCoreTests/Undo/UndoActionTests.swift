@@ -17,7 +17,7 @@ import Testing
     (.removeFile(path: "/spool/x/d"), "remove the file /spool/x/d", "rm '/spool/x/d'"),
     (
       .endPrograms(folder: "/spool/x"), "end the programs that work in /spool/x",
-      "pkill -f -- '/spool/x'"
+      "pkill -f '^([^ ]*/)?(cp|qemu-img|qemu-nbd) .*/spool/x/'"
     ),
     (.thaw, "thaw the guest's file systems", "virsh -c qemu:///system domfsthaw 'fed18'"),
     (
@@ -39,12 +39,12 @@ import Testing
       "virsh -c qemu:///system define '/state/u.xml' && "
         + "virsh -c qemu:///system autostart 'fed18'"
     ),
-    (.start, "start the server again", "virsh -c qemu:///system start 'fed18'"),
+    (.start(), "start the server again", "virsh -c qemu:///system start 'fed18'"),
     (
       .attach(deviceXML: "<hostdev type=\"pci\"/>", label: "pci 0000:03:00:0"),
       "attach the host device pci 0000:03:00:0 again",
-      "virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin "
-        + "<<< '<hostdev type=\"pci\"/>'"
+      "printf %s '<hostdev type=\"pci\"/>' | "
+        + "virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin"
     ),
     (
       .attachOnceGone(deviceXML: "<hostdev/>", label: "pci 0000:03:00:0"),
@@ -82,9 +82,10 @@ import Testing
   /// The words that a shell makes of a command.
   private func words(_ command: String) throws -> [String] {
     let shell = Process()
-    shell.executableURL = URL(filePath: "/bin/bash")
+    // POSIX and no more.
+    shell.executableURL = URL(filePath: "/bin/sh")
     shell.arguments = [
-      "--norc", "-c",
+      "-c",
       """
       rm() { printf '%s\\0' "$@"; }
       virsh() { rm "$@"; [ "$3" != attach-device ] || cat; }
@@ -132,12 +133,32 @@ import Testing
     #expect(
       try words(
         UndoAction.attach(deviceXML: xml, label: "l").command(server: name, uri: uri))
-        == ["-c", uri, "attach-device", name, "--live", "/dev/stdin", xml + "\n"])
+        == ["-c", uri, "attach-device", name, "--live", "/dev/stdin", xml])
+  }
+
+  @Test func `programs are ended by hand as recovery does it, and nobody else is`() throws {
+    let command = UndoAction.endPrograms(folder: "/var/tmp/a+b (x)").command(server: "", uri: "")
+    let pattern = try #require(try command.wholeMatch(of: Regex("pkill -f '(.*)'"))?[1].substring)
+    let regex = try Regex(String(pattern))
+    for (line, isOurs) in [
+      ("/usr/bin/qemu-img convert a /var/tmp/a+b (x)/image.raw", true),
+      ("qemu-nbd --fork --socket=/var/tmp/a+b (x)/disk.sock", true),
+      ("cp --reflink=always -- /disk /var/tmp/a+b (x)/clone", true),
+      ("vi /var/tmp/a+b (x)/image.raw", false),
+      ("/bin/sh -c qemu-img convert /var/tmp/a+b (x)/image.raw", false),
+      ("qemu-img convert a /var/tmp/a+b (x)y/image.raw", false),
+      ("qemu-img convert a /var/tmp/aab (x)/image.raw", false),
+    ] { #expect((line.firstMatch(of: regex) != nil) == isOurs, "\(line)") }
+  }
+
+  @Test func `a journal that does not know whose saved memory it was is still read`() throws {
+    let action = try JSONDecoder().decode(UndoAction.self, from: Data("{\"start\": {}}".utf8))
+    #expect(action == .start())
   }
 
   @Test func `an ordinary URI is not quoted`() {
     for uri in ["qemu:///system", "qemu+ssh://root@host.example:22/system", "test:///default"] {
-      #expect(UndoAction.start.command(server: "a", uri: uri) == "virsh -c \(uri) start 'a'")
+      #expect(UndoAction.start().command(server: "a", uri: uri) == "virsh -c \(uri) start 'a'")
     }
   }
 }

@@ -79,10 +79,78 @@ import Testing
     let server = try await TestDriver.server()
     try await server.managedSave()
     for _ in 1...2 {
-      try await performer(server).perform(.start)
+      try await performer(server).perform(.start())
       #expect(try await server.state() == .running)
       #expect(try await server.hasManagedSaveImage() == false)
     }
+  }
+
+  @Test(arguments: [true, false])
+  func `a server is started from memory that this run saved, not from another's`(_ isOurs: Bool)
+    async throws
+  {
+    let server = try await TestDriver.server()
+    try await server.managedSave()
+    let path = temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data("ours".utf8).write(to: URL(filePath: path))
+    let saved = try #require(SavedMemory(at: path))
+    if !isOurs {
+      try FileManager.default.removeItem(atPath: path)
+      try Data("another's".utf8).write(to: URL(filePath: path))
+    }
+    let notices = Mutex<[String]>([])
+    let performer = UndoPerformer(
+      server: server.identity, over: server.connection,
+      notice: { text in notices.withLock { $0.append(text) } }
+    ) { _ in }
+    try await performer.perform(.start(saved: saved))
+    #expect(try await server.state() == (isOurs ? .running : .shutOff))
+    #expect(try await server.hasManagedSaveImage() == !isOurs)
+    #expect(
+      notices.withLock { $0 }
+        == (isOurs
+          ? []
+          : ["server 'one' was started and saved again by somebody else: it is left as it is"]))
+  }
+
+  /// What `endBackup` sees of a job, one look after the other; the last one stays.
+  private final class Job: Sendable {
+    /// Whether it is there, and whether it may begin.
+    private let looks: Mutex<[(Bool, Bool)]>
+    private let count = Mutex(0)
+
+    init(_ looks: [(Bool, Bool)]) { self.looks = Mutex(looks) }
+
+    var aborts: Int { count.withLock { $0 } }
+
+    /// Every look at the job itself is the next one.
+    func isThere() -> Bool {
+      looks.withLock { $0.count > 1 ? $0.removeFirst().0 : $0.first?.0 ?? false }
+    }
+    func mayBegin() -> Bool { looks.withLock { $0.first?.1 ?? false } }
+    func abort() { count.withLock { $0 += 1 } }
+  }
+
+  @Test(
+    "A backup job is ended once, even one that begins later, and one that is not there is fine",
+    arguments: [
+      ([(false, false)], 0), ([(true, false), (true, false), (false, false)], 1),
+      // Its begin was not answered: it comes while it is waited for.
+      ([(false, true), (false, true), (true, true), (false, false)], 1),
+      // It came between two looks.
+      ([(false, false), (true, false), (true, false), (false, false)], 1),
+    ] as [([(Bool, Bool)], Int)])
+  func endBackup(_ looks: [(Bool, Bool)], _ aborts: Int) async throws {
+    let job = Job(looks)
+    try await UndoPerformer.endBackup {
+      job.isThere()
+    } mayBegin: {
+      job.mayBegin()
+    } abort: {
+      job.abort()
+    }
+    #expect(job.aborts == aborts)
   }
 
   @Test func `a server whose saved memory is gone is not rebooted`() async throws {
@@ -91,7 +159,7 @@ import Testing
     let off = try #require(try await connection.domain(name: "off"))
     #expect(try await off.state() == .shutOff)
     let error = await #expect(throws: SnapshotError.self) {
-      try await performer(off).perform(.start)
+      try await performer(off).perform(.start())
     }
     #expect(error?.code == .notRestored)
     #expect(try await off.state() == .shutOff)
