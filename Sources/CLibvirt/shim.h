@@ -16,4 +16,14 @@ static inline int image_create_forbid_core_files(void) {
   return failed != 0 || prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0;
 }
 
+/* Here, since libvirt has its callers cast each kind of callback to a generic one. Returns the
+   registration's number, or -1. */
+static inline int image_create_register_lifecycle(virDomainPtr domain,
+                                                  virConnectDomainEventCallback callback,
+                                                  void *opaque, virFreeCallback release) {
+  return virConnectDomainEventRegisterAny(virDomainGetConnect(domain), domain,
+                                          VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                          VIR_DOMAIN_EVENT_CALLBACK(callback), opaque, release);
+}
+
 #endif
