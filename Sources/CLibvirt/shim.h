@@ -24,4 +24,14 @@ static inline int image_create_memory_file(void) {
   return (int)syscall(SYS_memfd_create, "image-create", 1u /* MFD_CLOEXEC */);
 }
 
+/* Here, since libvirt has its callers cast each kind of callback to a generic one. Returns the
+   registration's number, or -1. */
+static inline int image_create_register_lifecycle(virDomainPtr domain,
+                                                  virConnectDomainEventCallback callback,
+                                                  void *opaque, virFreeCallback release) {
+  return virConnectDomainEventRegisterAny(virDomainGetConnect(domain), domain,
+                                          VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                          VIR_DOMAIN_EVENT_CALLBACK(callback), opaque, release);
+}
+
 #endif

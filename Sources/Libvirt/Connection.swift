@@ -9,13 +9,16 @@ internal import Synchronization
 @safe public final class Connection: Sendable {
   /// The URI asked for, for messages.
   public let uri: String
+  /// The sockets of this host that opening it connected to: the daemon's, if it is one of this host.
+  package let peers: [SocketPeer]
   // Set once and only handed to libvirt, which locks it itself.
   nonisolated(unsafe) private let pointer: virConnectPtr
 
   private let backupBegins = Mutex(0)
 
-  private init(uri: String, pointer: virConnectPtr) {
+  private init(uri: String, pointer: virConnectPtr, peers: [SocketPeer]) {
     self.uri = uri
+    self.peers = peers
     unsafe self.pointer = unsafe pointer
   }
 
@@ -40,10 +43,46 @@ internal import Synchronization
       virInitialize()
       // Without a handler of its own libvirt prints every error to stderr.
       unsafe virSetErrorFunc(nil) { _, _ in }
+      EventLoop.start()
+      let known = Set(SocketPeer.all().keys)
       guard let pointer = unsafe virConnectOpen(uri) else {
         throw .last(operation: "virConnectOpen", object: uri)
       }
-      return unsafe Connection(uri: uri, pointer: pointer)
+      let peers = SocketPeer.all().filter { !known.contains($0.key) }.map(\.value)
+      return unsafe Connection(uri: uri, pointer: pointer, peers: peers)
+    }
+  }
+
+  /// The name of the host that the daemon runs on (`virConnectGetHostname`).
+  package func hostname() async throws(LibvirtError) -> String {
+    try await call("virConnectGetHostname") { connection in
+      guard let text = unsafe virConnectGetHostname(connection) else { return nil }
+      defer { unsafe free(text) }
+      return unsafe String(cString: text)
+    }
+  }
+
+  /// Whether the daemon finds a file under this path that is no saved memory
+  /// (`virDomainSaveImageGetXMLDesc`); nil if it can't say.
+  ///
+  /// The call is meant for something else. It is the one way to make a daemon open a path of ours.
+  package func finds(file path: String) async throws(LibvirtError) -> Bool? {
+    do {
+      _ = try await call("virDomainSaveImageGetXMLDesc") { connection -> Bool? in
+        guard let text = unsafe virDomainSaveImageGetXMLDesc(connection, path, 0) else {
+          return nil
+        }
+        unsafe free(text)
+        return true
+      }
+      return nil
+    } catch {
+      switch error.code {
+      case .operationFailed: return true
+      case .systemError: return false
+      case .noSupport: return nil
+      default: throw error
+      }
     }
   }
 
@@ -70,10 +109,17 @@ internal import Synchronization
   }
 
   /// Every domain, running or not, as name and UUID (`virConnectListAllDomains`).
-  public func domains() async throws(LibvirtError) -> [Domain] {
+  public func domains() async throws(LibvirtError) -> [Domain] { try await domains(flags: 0) }
+
+  /// Every domain that has a process (`virConnectListAllDomains`).
+  package func activeDomains() async throws(LibvirtError) -> [Domain] {
+    try await domains(flags: VIR_CONNECT_LIST_DOMAINS_ACTIVE.rawValue)
+  }
+
+  private func domains(flags: UInt32) async throws(LibvirtError) -> [Domain] {
     try await call("virConnectListAllDomains") { [self] connection -> [Domain]? in
       var list: UnsafeMutablePointer<virDomainPtr?>?
-      let count = unsafe virConnectListAllDomains(connection, &list, 0)
+      let count = unsafe virConnectListAllDomains(connection, &list, flags)
       guard count >= 0, let entries = unsafe list else { return nil }
       var found: [Domain] = []
       for index in 0..<Int(count) {

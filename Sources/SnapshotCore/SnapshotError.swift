@@ -11,6 +11,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
 
     /// The libvirt daemon could not be reached.
     public static let connectionFailed = Code(rawValue: "ConnectionFailed")
+    /// The libvirt daemon could not be shown to see the files of this host.
+    public static let notThisHost = Code(rawValue: "NotThisHost")
     /// No server has this name, UUID or id.
     public static let serverNotFound = Code(rawValue: "ServerNotFound")
     /// Several servers answer to it.

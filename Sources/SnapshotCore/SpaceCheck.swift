@@ -22,8 +22,10 @@ struct SpaceCheck: Sendable {
   }
 
   private func neededBytes() async throws(SnapshotError) -> (spool: UInt64, data: UInt64) {
-    // Of a network disk `qemu-img` is not asked.
-    guard let path = plan.disk.source.path else { return (0, plan.virtualSize) }
+    // `qemu-img` is not asked about a network disk, nor about a file that may be another's.
+    guard let path = plan.disk.source.path,
+      facts.disks[plan.disk.target]?.unprovenFiles == nil
+    else { return (0, plan.virtualSize) }
     let chain = facts.disks[plan.disk.target]?.chain ?? []
     let top = chain.first?.allocatedSize ?? 0
     let isSpooled = plan.delivery == .spool

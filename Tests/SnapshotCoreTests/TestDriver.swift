@@ -12,12 +12,14 @@ struct TestDriver {
     let name: String
     var uuid = UUID().uuidString.lowercased()
     var devices = ""
+    /// What it does at first, as `virDomainState` numbers it.
+    var state = 1
 
     var xml: String {
       """
-      <domain type='test'><name>\(name.escapedForXML)</name><uuid>\(uuid)</uuid>
+      <domain type='test' xmlns:test='http://libvirt.org/schemas/domain/test/1.0'><name>\(name.escapedForXML)</name><uuid>\(uuid)</uuid>
       <memory>1024</memory><vcpu>1</vcpu><os><type>hvm</type></os>
-      <devices>\(devices)</devices></domain>
+      <devices>\(devices)</devices><test:runstate>\(state)</test:runstate></domain>
       """
     }
   }

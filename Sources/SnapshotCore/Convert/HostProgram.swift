@@ -5,8 +5,17 @@ internal import SystemPackage
 /// A program of this host that is run to its end, with its complaints kept.
 struct HostProgram: Sendable {
   let name: String
-  /// The Debian package that has it.
-  let package: String
+  /// Where it is, looked up once in the life of the process.
+  private let path: Result<String, SnapshotError>
+
+  /// - Parameter package: the Debian package that has it.
+  init(name: String, package: String) {
+    self.name = name
+    let searchPath = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    path = Result { () throws(SnapshotError) in
+      try ProgramPath(searchPath: searchPath).find(name, package: package)
+    }
+  }
 
   static let qemuImg = HostProgram(name: "qemu-img", package: "qemu-utils")
   static let qemuNbd = HostProgram(name: "qemu-nbd", package: "qemu-utils")
@@ -22,9 +31,10 @@ struct HostProgram: Sendable {
   func run(_ arguments: [String], about path: String, line: (String) -> Void = { _ in })
     async throws(SnapshotError)
   {
+    let executable = try executable
     try await check(arguments, about: path) {
       let result = try await Subprocess.run(
-        .name(name), arguments: Arguments(arguments), environment: environment,
+        executable, arguments: Arguments(arguments), environment: HostProgram.environment,
         platformOptions: options, input: .none, output: .sequence,
         error: .string(limit: 64 * 1024)
       ) { execution in
@@ -47,12 +57,13 @@ struct HostProgram: Sendable {
   func leaveBehind(_ arguments: [String], about path: String, complaints: String)
     async throws(SnapshotError)
   {
+    let executable = try executable
     try await check(arguments, about: path) {
       let file = try FileDescriptor.open(
         FilePath(complaints), .writeOnly, options: [.create, .truncate, .closeOnExec],
         permissions: .ownerReadWrite)
       let result = try await Subprocess.run(
-        .name(name), arguments: Arguments(arguments), environment: environment,
+        executable, arguments: Arguments(arguments), environment: HostProgram.environment,
         platformOptions: options, input: .none, output: .discarded,
         error: .fileDescriptor(file, closeAfterSpawningProcess: true))
       let said = FileManager.default.contents(atPath: complaints) ?? Data()
@@ -60,8 +71,22 @@ struct HostProgram: Sendable {
     }
   }
 
-  /// Messages are read here and there.
-  private var environment: Environment { .inherit.updating(["LC_ALL": "C"]) }
+  private var executable: Executable {
+    get throws(SnapshotError) { .path(FilePath(try path.get())) }
+  }
+
+  /// What a child gets to know of ours. It parses what guests have written, and has no use for
+  /// passwords. Its messages are read here and there, so they are in English.
+  private static let environment: Environment = {
+    let ours = ProcessInfo.processInfo.environment
+    var variables: [Environment.Key: String] = [
+      "PATH": ProgramPath.systemDirectories.joined(separator: ":"), "LC_ALL": "C",
+    ]
+    for name in ["HOME", "TMPDIR"] {
+      if let value = ours[name] { variables[Environment.Key(stringLiteral: name)] = value }
+    }
+    return .custom(variables)
+  }()
 
   private var options: PlatformOptions {
     var options = PlatformOptions()
@@ -80,10 +105,6 @@ struct HostProgram: Sendable {
     let complaint: String
     do {
       (status, complaint) = try await body()
-    } catch let error as SubprocessError where error.code == .executableNotFound {
-      throw SnapshotError(
-        .programFailed, "the program \(name) was not found",
-        remedy: "Install it: `apt-get install \(package)`", cause: error)
     } catch {
       if Task.isCancelled { throw .cancelled }
       throw SnapshotError(

@@ -36,12 +36,26 @@ public enum Decision {
           topic: "host devices", choice: hostDevices.map(\.label).joined(separator: ", "),
           because: "a guest that holds them can't be saved: detached before, attached after"))
     }
+    if let gap = unguarded(facts, disk), !mechanism.isLive {
+      reasons.append(
+        Plan.Reason(topic: "writers", choice: "guarded on this host only", because: gap))
+    }
     return Plan(
       mechanism: mechanism, quiesce: quiesce, disk: disk,
       virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
       delivery: delivery, isDeliveryForced: request.delivery != nil,
       compresses: request.compresses, downtime: downtime,
       hostDevices: hostDevices, reasons: reasons)
+  }
+
+  /// Why another host could write to a disk while it is read, unnoticed; nil if none can.
+  private static func unguarded(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    if let system = facts.disks[disk.target]?.networkFileSystem {
+      return "the disk is on a network file system (\(system)): a host that writes to it without "
+        + "its locks is not noticed"
+    }
+    guard case .block(let path) = disk.source else { return nil }
+    return "a host that shares the block device \(path) and writes to it is not noticed"
   }
 
   private static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)

@@ -34,6 +34,11 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     if let encryption = disk.encryption {
       return "disk '\(disk.target)' is encrypted (\(encryption)) and its secret can't be used here"
     }
+    if let server = facts.disks[disk.target]?.otherServer {
+      return "disk '\(disk.target)' is also a disk of server '\(server)', which is active and may "
+        + "write to it at any time"
+    }
+    if self != .backup, let obstacle = facts.disks[disk.target]?.unprovenFiles { return obstacle }
     // A running QEMU has opened what it offers; what we open ourselves must not be chosen by a header
     // that may be a stranger's.
     if self != .backup, let obstacle = dataFileObstacle(facts, disk) { return obstacle }
@@ -127,7 +132,11 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
   }
 
   private func offlineObstacle(_ facts: Facts) -> String? {
-    facts.state == .shutOff || facts.state == .crashed ? nil : "the server is \(facts.state)"
+    guard facts.state == .shutOff || facts.state == .crashed else {
+      return "the server is \(facts.state)"
+    }
+    return facts.isLeftByMigration
+      ? "the server was migrated to another host, where it may run with the same disk" : nil
   }
 
   private func dataFileObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {

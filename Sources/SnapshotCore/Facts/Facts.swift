@@ -22,6 +22,8 @@ public struct Facts: Sendable, Equatable {
   public var snapshotCount: Int
   /// How many checkpoints libvirt keeps metadata of.
   public var checkpointCount: Int
+  /// Whether it is shut off because it was migrated to another host.
+  public var isLeftByMigration = false
   /// A domain-wide job under way: save, migration, backup.
   public var job: DomainJob?
   /// What the XML says: the live one of a running server, else the inactive one.
@@ -74,6 +76,12 @@ public struct DiskFacts: Sendable, Equatable {
   /// Whether its own file can probably be cloned into the spool folder: both are on one file system
   /// of a kind that has reflinks.
   public var isClonable: Bool
+  /// Why the files under its path can't be taken for the guest's; nil if they can.
+  public var unprovenFiles: String?
+  /// Another active server of this host that may write to it.
+  public var otherServer: String?
+  /// The kind of network file system that one of its files is on.
+  public var networkFileSystem: String?
 
   /// Makes facts of a disk.
   public init(

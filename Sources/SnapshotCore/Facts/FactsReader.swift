@@ -12,7 +12,8 @@ public struct FactsReader: Sendable {
 
   /// Reads everything that the decision needs.
   ///
-  /// - Throws: `libvirtFailed`, `badXML`; `unreadableDisk` where a disk or a file below it can't
+  /// - Throws: `notThisHost` if the daemon can't be shown to see this host's files;
+  ///   `libvirtFailed`, `badXML`; `unreadableDisk` where a disk or a file below it can't
   ///   be read.
   public func read(_ domain: Domain) async throws(SnapshotError) -> Facts {
     do {
@@ -30,9 +31,15 @@ public struct FactsReader: Sendable {
         snapshotCount: try await domain.snapshotCount(),
         checkpointCount: try await domain.checkpointCount(), domain: description, disks: [:])
       if facts.isActive { facts.job = try await domain.job() }
+      facts.isLeftByMigration = try await domain.isLeftByMigration()
+      let proof = try await HostProof.of(connection, spoolFolder: spoolFolder)
+      let others = try await ActiveDisks(besides: domain.uuid, on: connection)
       for disk in description.disks where disk.device == "disk" && disk.source != .none {
         facts.disks[disk.target] = try await self.facts(
-          of: disk, in: domain, isActive: facts.isActive)
+          of: disk, in: domain, facts, proof)
+        if let path = disk.source.path {
+          facts.disks[disk.target]?.otherServer = others.server(using: path)
+        }
       }
       return facts
     } catch let error as LibvirtError {
@@ -46,13 +53,29 @@ public struct FactsReader: Sendable {
     }
   }
 
-  private func facts(of disk: DiskDescription, in domain: Domain, isActive: Bool)
-    async throws -> DiskFacts
-  {
-    let chain = try await self.chain(of: disk)
+  private func facts(
+    of disk: DiskDescription, in domain: Domain, _ server: Facts, _ proof: HostProof
+  ) async throws -> DiskFacts {
+    // Before any file is opened.
+    let qemu = server.isActive && server.hypervisor == "QEMU" ? domain.uuid : nil
+    var unproven: String?
+    if let path = disk.source.path {
+      unproven = await proof.obstacle(to: path, openInQemuOf: qemu)
+    }
+    let chain = unproven == nil ? try await self.chain(of: disk) : []
+    var networkFileSystem: String?
+    for layer in chain {
+      if unproven == nil, layer.path != disk.source.path {
+        unproven = await proof.obstacle(to: layer.path, openInQemuOf: qemu)
+      }
+      if let system = await FileSystem.holding(layer.path), system.isOfNetwork {
+        networkFileSystem = system.kind
+      }
+    }
     var size = chain.first?.virtualSize ?? 0
     if chain.isEmpty { size = try await domain.capacity(ofDisk: disk.target) }
-    let job = isActive ? try await blockJob(of: disk, in: domain) : DiskFacts.BlockJobFact.none
+    let job =
+      server.isActive ? try await blockJob(of: disk, in: domain) : DiskFacts.BlockJobFact.none
     var isClonable = false
     // The clone of a file with an external data file would share that with the guest.
     if case .file(let path) = disk.source, chain.first?.dataFile == nil,
@@ -61,7 +84,11 @@ public struct FactsReader: Sendable {
     {
       isClonable = await FileSystem.holding(path) == spool
     }
-    return DiskFacts(virtualSize: size, chain: chain, blockJob: job, isClonable: isClonable)
+    var facts = DiskFacts(
+      virtualSize: size, chain: chain, blockJob: job, isClonable: isClonable)
+    facts.unprovenFiles = unproven
+    facts.networkFileSystem = networkFileSystem
+    return facts
   }
 
   private func blockJob(of disk: DiskDescription, in domain: Domain) async throws(LibvirtError)

@@ -11,6 +11,15 @@ struct FileSystem: Sendable, Equatable {
   /// tells.
   var hasReflinks: Bool { ["btrfs", "xfs", "bcachefs", "ocfs2"].contains(kind) }
 
+  /// Whether other hosts can have it mounted, too.
+  var isOfNetwork: Bool {
+    [
+      "afs", "ceph", "cifs", "fuse", "fuseblk", "gfs/gfs2", "gpfs", "lustre", "nfs", "nfsd",
+      "ocfs2",
+      "smb", "smb2", "v9fs",
+    ].contains(kind)
+  }
+
   /// The one that holds a file or folder, or where it does not exist, its nearest folder above; nil
   /// where that can't be found out.
   static func holding(_ path: String) async -> FileSystem? {

@@ -23,9 +23,7 @@ struct SnapshotContext: Sendable {
     guard plan.mechanism != .backup else {
       return try await BackupWatch(context: self).around(body)
     }
-    let stillness = Stillness(of: source, besides: workspace.folder)
-    try await body()
-    try await stillness.check(self)
+    try await ReadGuard(source, besides: workspace.folder, of: domain, log: log).around(body)
   }
 
   /// Undoes what was pushed after a mark, last first.
