@@ -5,6 +5,8 @@
 #include <libvirt/virterror.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+/* Swift's Glibc has no statfs(). */
+#include <sys/vfs.h>
 
 /* Here, since prctl() is variadic, which Swift can't call. Returns 0 if no core file of this process
    can be written any more. */

@@ -148,16 +148,8 @@ public struct Workspace: Sendable {
 
   /// The bytes that may still be written in the spool folder.
   ///
-  /// - Parameter folder: it, or where it does not exist yet, where it will be.
-  static func freeBytes(in folder: String) -> UInt64? {
-    var path = FilePath(folder)
-    while !path.isEmpty {
-      let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path.string)
-      if let free = attributes?[.systemFreeSize] as? NSNumber { return free.uint64Value }
-      guard path.removeLastComponent() else { return nil }
-    }
-    return nil
-  }
+  /// - Parameter folder: it, or if it does not exist yet, where it will be.
+  static func freeBytes(in folder: String) -> UInt64? { FileSystem.holding(folder)?.freeBytes }
 
   private static func makeFolder(_ path: String, mode: Int) throws(SnapshotError) {
     // Through links: those on the way were looked at.

@@ -34,19 +34,17 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     if let encryption = disk.encryption {
       return "disk '\(disk.target)' is encrypted (\(encryption)) and its secret can't be used here"
     }
-    // A running QEMU has opened what it offers; what we open ourselves must not be chosen by a header
-    // that may be a stranger's.
-    if self != .backup, let obstacle = dataFileObstacle(facts, disk) { return obstacle }
     return switch self {
     case .backup: liveObstacle(facts, disk, call: "virDomainBackupBegin") ?? backupObstacle(facts)
     case .copy:
       liveObstacle(facts, disk, call: "virDomainBlockCopy") ?? mirrorObstacle(facts, disk)
-        ?? copyObstacle(facts)
+        ?? copyObstacle(facts) ?? chainObstacle(facts, disk)
     case .rebase:
       liveObstacle(facts, disk, call: "virDomainBlockRebase") ?? mirrorObstacle(facts, disk)
-        ?? rebaseObstacle(facts)
-    case .managedSave: managedSaveObstacle(facts, disk) ?? readObstacle(disk)
-    case .offline: offlineObstacle(facts) ?? readObstacle(disk)
+        ?? rebaseObstacle(facts) ?? chainObstacle(facts, disk)
+    case .managedSave:
+      managedSaveObstacle(facts, disk) ?? readObstacle(disk) ?? chainObstacle(facts, disk)
+    case .offline: offlineObstacle(facts) ?? readObstacle(disk) ?? chainObstacle(facts, disk)
     }
   }
 
@@ -124,10 +122,9 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
     facts.state == .shutOff || facts.state == .crashed ? nil : "the server is \(facts.state)"
   }
 
-  private func dataFileObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
-    let layer = facts.disks[disk.target]?.chain.first { $0.dataFile != nil }
-    guard let layer, let file = layer.dataFile else { return nil }
-    return "\(layer.path) names the external data file \(file), which is not opened for it"
+  /// Comes last: where it is the only obstacle, it is what the user must hear of.
+  private func chainObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    facts.disks[disk.target]?.fault?.reason
   }
 
   private func readObstacle(_ disk: DiskDescription) -> String? {

@@ -26,7 +26,8 @@ struct Backup {
     } ready: {
       try await checkIdle()
     }
-    return DiskFile(place: .export(NBDExport(socketPath: socket, name: disk)))
+    return DiskFile(
+      StorageNode(.nbd(NBDExport(socketPath: socket, name: disk)), format: .raw))
   }
 
   /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.

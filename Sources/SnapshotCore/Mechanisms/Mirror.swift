@@ -8,6 +8,7 @@ struct Mirror {
   let context: SnapshotContext
   let mechanism: Mechanism
 
+  /// The delta's name in the folder that QEMU reaches.
   private static let targetName = "delta.qcow2"
 
   /// Whether a path is a mirror's file, or the folder of a run that has one.
@@ -31,9 +32,21 @@ struct Mirror {
     try await end()
     context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
-    let below = context.chain.dropFirst().map(DiskFile.Layer.init)
-    return DiskFile(
-      place: .layers([DiskFile.Layer(path: delta, format: "qcow2")] + below), isOwn: true)
+    return DiskFile(try await finished(delta), isOwn: true)
+  }
+
+  /// Looks at the delta once more before we open it: QEMU has written it, header and all.
+  private func finished(_ delta: String) async throws -> StorageNode {
+    let below = StorageNode(chain: context.chain.dropFirst())
+    let info = try await ChainReader(qemuImg: context.qemuImg).inspect(delta, format: "qcow2")
+    guard info.backing?.path == below?.label, !info.layer.isBlockDevice else {
+      throw SnapshotError(
+        .mirrorFailed,
+        "the mirror of disk '\(disk)' of \(context.facts.label) has "
+          + "\(info.backing?.path ?? "nothing") below it and not \(below?.label ?? "nothing")",
+        remedy: "Check whether the server's QEMU can be trusted, then run the command again")
+    }
+    return StorageNode(info.layer, below: below)
   }
 
   private func createDelta(_ path: String) async throws {
@@ -41,7 +54,7 @@ struct Mirror {
     try context.undo.push(.removeFile(path: path))
     try await context.qemuImg.create(
       path, size: context.plan.virtualSize, over: chain.dropFirst().first,
-      clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
+      clusterSize: chain.first?.format == .qcow2 ? chain.first?.clusterSize : nil)
     try context.workspace.giveToOwner(path)
   }
 

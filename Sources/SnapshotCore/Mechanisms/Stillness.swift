@@ -23,10 +23,8 @@ struct Stillness: Sendable {
   /// - Parameter folder: what lies there is the run's own.
   init(of source: DiskFile, besides folder: String) {
     var looks: [String: Look] = [:]
-    if case .layers(let layers) = source.place {
-      for layer in layers where !layer.path.hasPrefix(folder + "/") {
-        looks[layer.path] = Stillness.look(at: layer.path)
-      }
+    for path in source.node.paths where !path.hasPrefix(folder + "/") {
+      looks[path] = Stillness.look(at: path)
     }
     self.looks = looks
     isServerUsed = !source.isOwn
