@@ -6,17 +6,17 @@ internal import Logging
 struct Backup {
   let context: SnapshotContext
 
-  /// The scratch file's name in the run's folder.
-  static let scratchName = "scratch.qcow2"
+  /// The scratch file's path in the run's folder.
+  static let scratchName = Workspace.qemuFolder + "/scratch.qcow2"
 
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let socket = context.workspace.path("disk.sock")
+    let socket = context.workspace.pathForQEMU("disk.sock")
     try context.workspace.letOwnerCreateFiles()
     let xml = Backup.xml(
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
-      scratch: context.workspace.path(Backup.scratchName))
+      scratch: context.workspace.folder + "/" + Backup.scratchName)
     // Before the freeze: the journal is not written to while the guest waits.
     try context.undo.push(
       .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))

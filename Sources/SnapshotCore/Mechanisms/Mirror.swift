@@ -14,7 +14,7 @@ struct Mirror {
   /// Whether a path is a mirror's file, or the folder of a run that has one.
   static func hasTarget(_ path: String) -> Bool {
     path.hasSuffix("/" + targetName)
-      || FileManager.default.fileExists(atPath: path + "/" + targetName)
+      || FileManager.default.fileExists(atPath: Workspace.pathForQEMU(targetName, in: path))
   }
 
   /// How long a job may go without progress before it is given up.
@@ -23,7 +23,7 @@ struct Mirror {
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let delta = context.workspace.path(Mirror.targetName)
+    let delta = context.workspace.pathForQEMU(Mirror.targetName)
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
     let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
@@ -52,10 +52,11 @@ struct Mirror {
   private func createDelta(_ path: String) async throws {
     let chain = context.chain
     try context.undo.push(.removeFile(path: path))
+    let own = context.workspace.path(Mirror.targetName)
     try await context.qemuImg.create(
-      path, size: context.plan.virtualSize, over: chain.dropFirst().first,
+      own, size: context.plan.virtualSize, over: chain.dropFirst().first,
       clusterSize: chain.first?.format == .qcow2 ? chain.first?.clusterSize : nil)
-    try context.workspace.giveToOwner(path)
+    try context.workspace.handOver(own, to: path)
   }
 
   /// `virDomainBlockRebase` refuses a persistent domain.

@@ -48,7 +48,7 @@ public struct UndoPerformer: Sendable {
   private func remove(_ path: String) async throws {
     guard (try? FileManager.default.attributesOfItem(atPath: path)) != nil else { return }
     if Mirror.hasTarget(path) { try await onServer { try await checkUnused(path, by: $0) } }
-    try FileManager.default.removeItem(atPath: path)
+    try Workspace.remove(path)
   }
 
   /// Whoever pivots our mirror makes its file the guest's own disk.

@@ -104,7 +104,7 @@ import Testing
       try data.write(to: URL(filePath: streamed))
     }
     #expect(try Data(contentsOf: URL(filePath: streamed)).prefix(expected.count) == expected)
-    #expect(!FileManager.default.fileExists(atPath: folder.file("run/disk.sock")))
+    #expect(!FileManager.default.fileExists(atPath: folder.file("run/own/disk.sock")))
   }
 
   @Test func `what can't be served is an error with qemu-nbd's reason`() async throws {
