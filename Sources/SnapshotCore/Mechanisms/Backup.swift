@@ -26,6 +26,7 @@ struct Backup {
     } ready: {
       try await checkIdle()
     }
+    try await DiskComparison(context: context).checkSource()
     return DiskFile(
       StorageNode(.nbd(NBDExport(socketPath: socket, name: disk)), format: .raw))
   }

@@ -14,6 +14,7 @@ struct ManagedSave {
     if context.plan.downtime == .untilCloned { try context.undo.push(.removeFile(path: clone)) }
     let running = context.undo.mark()
     try await save()
+    try await DiskComparison(context: context).checkLayers()
     guard context.plan.downtime == .untilCloned, try await isCloned(node.label, to: clone) else {
       return DiskFile(node)
     }

@@ -28,6 +28,8 @@ struct Mirror {
     let definition = try await undefineIfNeeded()
     let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
     try await start(delta)
+    // A disk with a job can have no snapshot and no commit: what it is now, it is at the end.
+    try await DiskComparison(context: context).checkLayers()
     try await waitUntilReady(delta)
     try await end()
     context.undo.forget(job)

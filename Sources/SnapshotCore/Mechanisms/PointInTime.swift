@@ -67,6 +67,7 @@ extension Mechanism {
   }
 
   private func offline(_ context: SnapshotContext) async throws -> DiskFile {
+    try await DiskComparison(context: context).checkLayers()
     var node = try context.node()
     // A crashed guest's QEMU may still hold its lock.
     node.isShared = context.facts.state == .crashed
