@@ -20,11 +20,15 @@ struct Backup {
     // Before the freeze: the journal is not written to while the guest waits.
     try context.undo.push(
       .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
-    try await Quiesce(context: context).around {
-      context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
-      try await context.domain.beginBackup(xml: xml)
-    } ready: {
-      try await checkIdle()
+    do {
+      try await Quiesce(context: context).around {
+        context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
+        try await context.domain.beginBackup(xml: xml)
+      } ready: {
+        try await checkIdle()
+      }
+    } catch let error as LibvirtError {
+      throw HiddenMount.explain(error, in: context)
     }
     try await DiskComparison(context: context).checkSource()
     return DiskFile(

@@ -27,7 +27,11 @@ struct Mirror {
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
     let job = try context.undo.push(.abortMirror(disk: disk, target: delta))
-    try await start(delta)
+    do {
+      try await start(delta)
+    } catch let error as LibvirtError {
+      throw HiddenMount.explain(error, in: context)
+    }
     // A disk with a job can have no snapshot and no commit: what it is now, it is at the end.
     try await DiskComparison(context: context).checkLayers()
     try await waitUntilReady(delta)
