@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+/* Swift's Glibc has no statfs(). */
+#include <sys/vfs.h>
 
 /* Here, since prctl() is variadic, which Swift can't call. Returns 0 if no core file of this process
    can be written any more. */

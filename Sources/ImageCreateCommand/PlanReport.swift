@@ -39,6 +39,7 @@ enum PlanReport {
       parts.append("\(known.virtualSize) bytes")
       for layer in known.chain.dropFirst() { parts.append("over \(layer.format) \(layer.path)") }
     }
+    if let fault = facts.disks[disk.target]?.fault { parts.append("not readable: \(fault.reason)") }
     if disk.isReadOnly { parts.append("read-only") }
     if disk.isTransient { parts.append("transient") }
     if let encryption = disk.encryption { parts.append("encrypted (\(encryption))") }

@@ -117,7 +117,8 @@ final class Session: Sendable {
   }
 
   private func decide(_ domain: Domain) async throws -> (Facts, Plan) {
-    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(domain)
+    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(
+      domain, disk: options.request.disk)
     let plan = try Decision.plan(facts, options.request)
     for reason in plan.reasons {
       log.info("\(reason.topic): \(reason.choice) (\(reason.because))")

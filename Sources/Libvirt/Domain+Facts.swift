@@ -66,6 +66,21 @@ extension Domain {
     }
   }
 
+  /// The XML of the domain as it was saved (`virDomainManagedSaveGetXMLDesc`); nil if there is no
+  /// managed save image, or the daemon is older than 3.7.
+  package func managedSaveXML() async throws(LibvirtError) -> String? {
+    do {
+      return try await value("virDomainManagedSaveGetXMLDesc") { domain in
+        guard let text = unsafe virDomainManagedSaveGetXMLDesc(domain, 0) else { return nil }
+        defer { unsafe free(text) }
+        return unsafe String(cString: text)
+      }
+    } catch {
+      guard error.code == .noSupport || error.code == .operationInvalid else { throw error }
+      return nil
+    }
+  }
+
   /// Whether the domain starts with the host (`virDomainGetAutostart`); false for a transient one.
   public func autostarts() async throws(LibvirtError) -> Bool {
     let flag: Int32 = try await value("virDomainGetAutostart") { domain in

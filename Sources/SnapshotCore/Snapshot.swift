@@ -110,7 +110,8 @@ public struct Snapshot: Sendable {
     }
     let (start, share) = (shares.fixed, shares.extracted - shares.fixed)
     let total = Int64(clamping: size)
-    try await qemuImg.convert(source, to: path, format: plan.format, compression: compression) {
+    try await qemuImg.convert(source.node, to: path, format: plan.format, compression: compression)
+    {
       let bytes = Progress.Bytes(done: Int64(Double(total) * $0), total: total)
       progress(Progress(phase: .snapshot, fraction: start + share * $0, bytes: bytes))
     }
@@ -123,11 +124,10 @@ public struct Snapshot: Sendable {
     // A read that waits for the NBD server must not outlive the run.
     let cancellation = NBDCancellation()
     try await withTaskCancellationHandler {
-      switch source.place {
-      case .export(let export):
+      if let export = source.export {
         try await stream(export, cancellation, over: &upload)
-      case .layers:
-        try await QemuNbd().serve(source, in: workspace, cancellation: cancellation) {
+      } else {
+        try await QemuNbd().serve(source.node, in: workspace, cancellation: cancellation) {
           try await stream($0, cancellation, over: &upload)
         }
       }
@@ -152,9 +152,9 @@ public struct Snapshot: Sendable {
     guard disk.diskSize == plan.virtualSize else {
       throw SnapshotError(
         .badImage,
-        "\(disk.diskSize) bytes are offered of disk '\(plan.disk.target)', "
-          + "which is \(plan.virtualSize) bytes large",
-        remedy: "Look whether the disk was resized meanwhile, then try again")
+        "the NBD export of disk '\(plan.disk.target)' has \(disk.diskSize) bytes and not "
+          + "\(plan.virtualSize)",
+        remedy: "Check whether the disk was resized, then run the command again")
     }
     try await send(.stream(disk), over: &upload, from: shares.fixed)
   }
@@ -178,7 +178,8 @@ public struct Snapshot: Sendable {
   ///
   /// - Returns: the file's length in bytes.
   private func inspect(_ path: String) async throws -> Int64 {
-    let info = try await qemuImg.info(path, format: plan.format.driver)
+    let info = try await qemuImg.info(
+      StorageNode(.file(path), format: plan.format.driver))
     let isFlat = info.backing == nil && info.layer.dataFile == nil
     guard isFlat, info.layer.virtualSize == plan.virtualSize else {
       throw SnapshotError(

@@ -27,6 +27,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let noDisk = Code(rawValue: "DiskNotFound")
     /// A disk or a file below it could not be read.
     public static let unreadableDisk = Code(rawValue: "DiskNotReadable")
+    /// A disk is not what it was when the plan was made.
+    public static let diskChanged = Code(rawValue: "DiskChanged")
     /// The domain XML is not what libvirt writes.
     public static let badXML = Code(rawValue: "DomainXMLNotUnderstood")
     /// The image format is not known, or not possible here.

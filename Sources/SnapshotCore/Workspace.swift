@@ -1,13 +1,22 @@
 internal import Foundation
 internal import SystemPackage
 
-/// A private folder of one run, in the spool folder: only we and the user QEMU runs as can enter.
+/// The folder of one run in the spool folder, with two folders in it: one that only we can enter, and
+/// one that the user QEMU runs as reaches.
+///
+/// Only root and this user can write in the run's folder itself: whoever has taken QEMU over, or is a
+/// member of its group, must not be able to put a link where we create a file.
 public struct Workspace: Sendable {
   /// The run's own folder.
   let folder: String
   /// Where definitions are kept that must outlive the run's folder.
   private let stateFolder: String
-  private let owner: DomainDescription.Owner?
+  let owner: DomainDescription.Owner?
+
+  /// What only we reach: the image, the clone of a disk, sockets and logs of our programs.
+  private static let ownFolder = "own"
+  /// What QEMU's user reaches, and may be allowed to write to.
+  static let qemuFolder = "qemu"
 
   /// Where to put files.
   public struct Place: Sendable {
@@ -56,7 +65,7 @@ public struct Workspace: Sendable {
   /// Refuses a spool folder whose path leaves no room for a socket's.
   static func checkSocketPath(in place: Place) throws(SnapshotError) {
     // `sun_path` of `sockaddr_un`, less the closing zero.
-    let room = 107 - "/01234567/disk.sock".utf8.count
+    let room = 107 - "/01234567/\(qemuFolder)/disk.sock".utf8.count
     guard place.spoolFolder.utf8.count <= room else {
       throw SnapshotError(
         .spoolFailed,
@@ -75,52 +84,31 @@ public struct Workspace: Sendable {
     }
   }
 
-  /// Makes the run's folder. Nothing else of the run may exist yet.
+  /// Creates the run's folders. Nothing else of the run may exist yet.
   init(_ folder: String, in place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
     self.folder = folder
     stateFolder = place.stateFolder
     self.owner = owner
     do {
-      try FileManager.default.createDirectory(
-        atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      for path in ["", "/" + Workspace.ownFolder, "/" + Workspace.qemuFolder].map({ folder + $0 }) {
+        try FileManager.default.createDirectory(
+          atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+      }
       if let owner, getuid() == 0 {
-        try FileManager.default.setAttributes(
-          [.groupOwnerAccountID: owner.group, .posixPermissions: 0o710], ofItemAtPath: folder)
+        for path in [folder, folder + "/" + Workspace.qemuFolder] {
+          try FileManager.default.setAttributes(
+            [.groupOwnerAccountID: owner.group, .posixPermissions: 0o710], ofItemAtPath: path)
+        }
       }
     } catch {
       throw SnapshotError(
-        .spoolFailed, "the folder \(folder) could not be made: \(error.tidy)",
+        .spoolFailed, "the folder \(folder) could not be created: \(error.tidy)",
         remedy: "Name another folder with --spool-dir", cause: error)
     }
   }
 
-  /// A path in the run's folder.
-  func path(_ name: String) -> String { folder + "/" + name }
-
-  /// Lets the user QEMU runs as make its socket in the run's folder; it still can't list it.
-  func letOwnerCreateFiles() throws(SnapshotError) {
-    guard owner != nil, getuid() == 0 else { return }
-    do {
-      try FileManager.default.setAttributes([.posixPermissions: 0o730], ofItemAtPath: folder)
-    } catch {
-      throw SnapshotError(
-        .spoolFailed, "the folder \(folder) could not be opened to QEMU's user: \(error.tidy)",
-        remedy: "Name another folder with --spool-dir", cause: error)
-    }
-  }
-
-  /// Lets the user QEMU runs as write a file of the run's.
-  func giveToOwner(_ path: String) throws(SnapshotError) {
-    guard let owner, getuid() == 0 else { return }
-    do {
-      try FileManager.default.setAttributes(
-        [.ownerAccountID: owner.user, .groupOwnerAccountID: owner.group], ofItemAtPath: path)
-    } catch {
-      throw SnapshotError(
-        .spoolFailed, "\(path) could not be given to QEMU's user \(owner.user): \(error.tidy)",
-        remedy: "Name another folder with --spool-dir", cause: error)
-    }
-  }
+  /// The path of a file that only we reach.
+  func path(_ name: String) -> String { folder + "/" + Workspace.ownFolder + "/" + name }
 
   /// Where a server's definition is kept while it has none.
   func definitionPath(of uuid: String) -> String { stateFolder + "/\(uuid).xml" }
@@ -148,23 +136,16 @@ public struct Workspace: Sendable {
 
   /// The bytes that may still be written in the spool folder.
   ///
-  /// - Parameter folder: it, or where it does not exist yet, where it will be.
-  static func freeBytes(in folder: String) -> UInt64? {
-    var path = FilePath(folder)
-    while !path.isEmpty {
-      let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path.string)
-      if let free = attributes?[.systemFreeSize] as? NSNumber { return free.uint64Value }
-      guard path.removeLastComponent() else { return nil }
-    }
-    return nil
-  }
+  /// - Parameter folder: it, or if it does not exist yet, where it will be.
+  static func freeBytes(in folder: String) -> UInt64? { FileSystem.holding(folder)?.freeBytes }
 
   private static func makeFolder(_ path: String, mode: Int) throws(SnapshotError) {
     // Through links: those on the way were looked at.
     if let stat = try? FilePath(path).stat() {
       guard stat.type == .directory else {
         throw SnapshotError(
-          .spoolFailed, "\(path) is no folder", remedy: "Name another folder with --spool-dir")
+          .spoolFailed, "\(path) is not a directory", remedy: "Name another folder with --spool-dir"
+        )
       }
       return
     }
@@ -175,7 +156,7 @@ public struct Workspace: Sendable {
         atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: mode])
     } catch {
       throw SnapshotError(
-        .spoolFailed, "the folder \(path) could not be made: \(error.tidy)",
+        .spoolFailed, "the folder \(path) could not be created: \(error.tidy)",
         remedy: "Name another folder with --spool-dir", cause: error)
     }
   }

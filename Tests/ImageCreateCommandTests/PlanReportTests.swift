@@ -34,10 +34,10 @@ import Testing
           virtualSize: 5 << 30,
           chain: [
             ImageLayer(
-              path: "/images/fed18.qcow2", format: "qcow2", virtualSize: 5 << 30,
+              path: "/images/fed18.qcow2", format: .qcow2, virtualSize: 5 << 30,
               allocatedSize: 1),
             ImageLayer(
-              path: "/images/base.raw", format: "raw", virtualSize: 5 << 30, allocatedSize: 1),
+              path: "/images/base.raw", format: .raw, virtualSize: 5 << 30, allocatedSize: 1),
           ])
       ])
   }

@@ -203,15 +203,46 @@ extension IntegrationTests {
           try await expect("ERROR (DiskNotReadable): the backing chain of disk 'vda' leads back to")
 
           try await create(disk, over: "nbd://127.0.0.1:1/x")
-          try await expect("'nbd://127.0.0.1:1/x', which is no file of this host")
+          try await expect("'nbd://127.0.0.1:1/x', which is not a file of this host")
 
           try await create(disk, over: "json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}")
-          try await expect("which is no file of this host")
+          try await expect("which is not a file of this host")
 
           try await Lab.must(
             "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(folder)/data.raw", disk,
             "64M")
           try await expect("names the external data file \(folder)/data.raw, which is not opened")
+        }
+      }
+    }
+
+    @Test
+    func `a VMDK that names a file of root's is refused, and so is its name in a backing file`()
+      async throws
+    {
+      try await Scratch.folder { folder in
+        let (disk, secret) = (folder + "/disk.qcow2", folder + "/secret")
+        let vmdk = folder + "/disk.vmdk"
+        try Data(repeating: 83, count: 1 << 20).write(to: URL(filePath: secret))
+        try Data(
+          """
+          # Disk DescriptorFile
+          version=1
+          CID=00000001
+          parentCID=ffffffff
+          createType="monolithicFlat"
+          RW 2048 FLAT "\(secret)" 0
+          ddb.geometry.cylinders = "2"
+
+          """.utf8
+        ).write(to: URL(filePath: vmdk))
+        try await withServer(on: disk) { server in
+          let image = folder + "/image"
+          try await Lab.must(
+            "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", vmdk, "-F", "vmdk", disk, "1M")
+          try await Lab.run(Lab.program, ["--output", image, server, "x"]).expect(
+            1, error: "ERROR (DiskNotReadable): \(vmdk) is no single sparse VMDK file")
+          #expect(!FileManager.default.fileExists(atPath: image))
         }
       }
     }

@@ -76,7 +76,7 @@ extension IntegrationTests {
       Case(
         what: "a spool folder whose sockets would have too long a path",
         arguments: ["--spool-dir", "/nonexistent/" + String(repeating: "x", count: 90)],
-        error: "has a path of 103 bytes, and a socket in it can have one of 88 at most"),
+        error: "has a path of 103 bytes, and a socket in it can have one of 83 at most"),
       Case(
         what: "a format that can't be streamed",
         arguments: ["--stream", "--disk-format", "vmdk"],

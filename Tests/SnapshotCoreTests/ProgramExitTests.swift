@@ -9,6 +9,10 @@ import Testing
     ("qemu-img: a\n\n  \n", "a"),
     ("qemu-img: a\r\nqemu-img: b\r\n", "b"),
     ("killed", "killed"),
+    (
+      #"qemu-img: Could not open 'json:{"driver":"raw","file":{"filename":"/it's"}}': gone"#,
+      "Could not open the disk: gone"
+    ),
     ("qemu-img: qemu-img: twice", "qemu-img: twice"),
     ("", ""),
     (" \n\t\n", ""),

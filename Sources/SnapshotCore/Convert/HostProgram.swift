@@ -20,7 +20,6 @@ struct HostProgram: Sendable {
   static let qemuImg = HostProgram(name: "qemu-img", package: "qemu-utils")
   static let qemuNbd = HostProgram(name: "qemu-nbd", package: "qemu-utils")
   static let cp = HostProgram(name: "cp", package: "coreutils")
-  static let stat = HostProgram(name: "stat", package: "coreutils")
 
   /// Runs it.
   ///
@@ -100,7 +99,9 @@ struct HostProgram: Sendable {
     _ arguments: [String], about path: String,
     _ body: () async throws -> (TerminationStatus, String)
   ) async throws(SnapshotError) {
-    let byHand = "Try the command by hand: \(name) \(arguments.joined(separator: " "))"
+    let byHand =
+      "Try the command by hand: \(name) "
+      + arguments.map(\.shellWord).joined(separator: " ")
     let status: TerminationStatus
     let complaint: String
     do {
@@ -141,6 +142,8 @@ struct ProgramExit: Error, CustomStringConvertible {
     let lines = text.split(whereSeparator: \.isNewline).map(String.init)
     let last = lines.last { !$0.allSatisfy(\.isWhitespace) } ?? ""
     let prefix = "\(program): "
-    return String((last.hasPrefix(prefix) ? last.dropFirst(prefix.count) : last[...]).prefix(300))
+    let text = last.hasPrefix(prefix) ? last.dropFirst(prefix.count) : last[...]
+    // What QEMU was told to open is longer than what is wrong with it.
+    return String(text.replacing(/'json:\{.*\}'/) { _ in "the disk" }.prefix(300))
   }
 }

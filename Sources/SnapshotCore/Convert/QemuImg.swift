@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Runs `qemu-img`. Every format is given, none is ever probed.
+/// Runs `qemu-img`. What it opens is always a ``StorageNode``: nothing is ever probed or followed.
 struct QemuImg: Sendable {
   private let program = HostProgram.qemuImg
 
@@ -16,50 +16,55 @@ struct QemuImg: Sendable {
     let format: String?
   }
 
-  /// Describes one file without opening what lies below it.
+  /// Describes the layer of one node without opening what lies below it.
   ///
-  /// - Throws: `unreadableDisk`, `qemuImgFailed`.
-  func info(_ path: String, format: String) async throws(SnapshotError) -> Info {
+  /// - Throws: `unreadableDisk`, `programFailed`.
+  func info(_ node: StorageNode) async throws(SnapshotError) -> Info {
+    var layer = StorageNode(node.location, format: node.format)
+    layer.isShared = true
     let output: String
     do {
       output = try await program.output(
-        ["info", "--force-share", "-f", format, "--output=json", path], about: path)
+        ["info", "--output=json", layer.qemuName], about: layer.label)
     } catch let error where error.code == .programFailed && error.cause is ProgramExit {
       throw SnapshotError(
-        .unreadableDisk, "\(path) could not be read as \(format): \(error.cause ?? error)",
+        .unreadableDisk,
+        "\(layer.label) could not be read as \(layer.format): \(error.cause ?? error)",
         remedy: "Check that the file is there, that you may read it, and that the domain XML "
           + "states its format", cause: error)
     }
     do {
-      return try JSONDecoder().decode(InfoAnswer.self, from: Data(output.utf8)).info(path: path)
+      return try JSONDecoder().decode(InfoAnswer.self, from: Data(output.utf8)).info(layer)
     } catch {
       throw SnapshotError(
-        .programFailed, "the answer of `qemu-img info \(path)` was not understood",
+        .programFailed, "the answer of `qemu-img info` of \(layer.label) was not understood",
         remedy: "Check `qemu-img --version`: 5.0 or later is needed", cause: error)
     }
   }
 
   /// The bytes that a qcow2 image of this disk's data takes: what a flat sparse copy needs.
-  func dataSize(_ path: String, format: String) async throws(SnapshotError) -> UInt64 {
+  func dataSize(_ node: StorageNode) async throws(SnapshotError) -> UInt64 {
+    var node = node
+    node.isShared = true
     let output = try await program.output(
-      ["measure", "--force-share", "-f", format, "-O", "qcow2", "--output=json", path], about: path)
+      ["measure", "-O", "qcow2", "--output=json", node.qemuName], about: node.label)
     let answer = try? JSONDecoder().decode([String: UInt64].self, from: Data(output.utf8))
     guard let required = answer?["required"] else {
       throw SnapshotError(
-        .programFailed, "the answer of `qemu-img measure \(path)` was not understood",
+        .programFailed, "the answer of `qemu-img measure` of \(node.label) was not understood",
         remedy: "Check `qemu-img --version`: 5.0 or later is needed")
     }
     return required
   }
 
-  /// Makes an empty qcow2 file of a size, over a backing file or over nothing.
+  /// Creates an empty qcow2 file of a size, over a backing file, which is not opened, or over nothing.
   func create(_ path: String, size: UInt64, over backing: ImageLayer?, clusterSize: UInt64?)
     async throws(SnapshotError)
   {
     var options = "compat=1.1"
     if let clusterSize { options += ",cluster_size=\(clusterSize)" }
     var arguments = ["create", "-q", "-f", "qcow2", "-o", options]
-    if let backing { arguments += ["-b", backing.path, "-F", backing.format] }
+    if let backing { arguments += ["-u", "-b", backing.path, "-F", backing.format.rawValue] }
     try await program.run(arguments + [path, "\(size)"], about: path)
   }
 
@@ -90,15 +95,15 @@ struct QemuImg: Sendable {
   ///   - compression: that of qcow2's clusters; nil for none.
   ///   - progress: told the fraction done, 0 to 1.
   func convert(
-    _ source: DiskFile, to path: String, format: ImageFormat, compression: Compression? = nil,
+    _ source: StorageNode, to path: String, format: ImageFormat, compression: Compression? = nil,
     progress: (Double) -> Void
   ) async throws(SnapshotError) {
-    var arguments = ["convert", "-p", "--image-opts", "-O", format.driver]
+    var arguments = ["convert", "-p", "-O", format.driver.rawValue]
     var options = format.creationOptions.map { [$0] } ?? []
     if compression != nil { arguments.append("-c") }
     if compression == .zstd { options.append("compression_type=zstd") }
     if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
-    try await program.run(arguments + [source.imageOptions, path], about: path) { line in
+    try await program.run(arguments + [source.qemuName, path], about: path) { line in
       // "    (12.34/100%)"
       guard let open = line.firstIndex(of: "("), let slash = line[open...].firstIndex(of: "/"),
         let percent = Double(line[line.index(after: open)..<slash])
@@ -117,7 +122,6 @@ private struct InfoAnswer: Decodable {
     }
     let data: Fields?
   }
-  let format: String
   let virtualSize: UInt64
   let actualSize: UInt64?
   let clusterSize: UInt64?
@@ -127,7 +131,6 @@ private struct InfoAnswer: Decodable {
   let specific: Specific?
 
   private enum CodingKeys: String, CodingKey {
-    case format
     case virtualSize = "virtual-size"
     case actualSize = "actual-size"
     case clusterSize = "cluster-size"
@@ -137,10 +140,13 @@ private struct InfoAnswer: Decodable {
     case specific = "format-specific"
   }
 
-  func info(path: String) -> QemuImg.Info {
+  func info(_ node: StorageNode) -> QemuImg.Info {
+    var isBlockDevice = false
+    if case .blockDevice = node.location { isBlockDevice = true }
     let layer = ImageLayer(
-      path: path, format: format, virtualSize: virtualSize, allocatedSize: actualSize ?? 0,
-      clusterSize: clusterSize, dataFile: specific?.data?.dataFile)
+      path: node.label, format: node.format, virtualSize: virtualSize,
+      allocatedSize: actualSize ?? 0, clusterSize: clusterSize,
+      dataFile: specific?.data?.dataFile, isBlockDevice: isBlockDevice)
     let below = fullBacking ?? backing
     return .init(layer: layer, backing: below.map { .init(path: $0, format: backingFormat) })
   }

@@ -20,7 +20,7 @@ struct QemuNbd: Sendable {
   ///   - cancellation: ends the wait for the connection.
   /// - Throws: `unreadableDisk` where the disk can't be served; what the body throws.
   func serve(
-    _ source: DiskFile, in workspace: Workspace, cancellation: NBDCancellation,
+    _ source: StorageNode, in workspace: Workspace, cancellation: NBDCancellation,
     _ body: (NBDExport) async throws -> Void
   ) async throws {
     let export = NBDExport(socketPath: workspace.path("disk.sock"))
@@ -44,13 +44,13 @@ struct QemuNbd: Sendable {
   }
 
   private func start(
-    _ source: DiskFile, _ export: NBDExport, _ server: Server, complaints: String
+    _ source: StorageNode, _ export: NBDExport, _ server: Server, complaints: String
   ) async throws(SnapshotError) {
     do {
       try await HostProgram.qemuNbd.leaveBehind(
         [
           "--fork", "--read-only", "--shared=8", "--socket=\(export.socketPath)",
-          "--pid-file=\(server.processFile)", "--image-opts", source.imageOptions,
+          "--pid-file=\(server.processFile)", source.qemuName,
         ], about: source.label, complaints: complaints)
     } catch let error where error.code == .programFailed && error.cause is ProgramExit {
       throw SnapshotError(
@@ -82,7 +82,7 @@ struct QemuNbd: Sendable {
 
     /// Waits for its end, and makes it end where that takes too long. Until then it holds the lock of
     /// the files, and a guest that uses them can't be started.
-    func end(within limit: Duration, of source: DiskFile) async throws {
+    func end(within limit: Duration, of source: StorageNode) async throws {
       if await wait(limit, while: { isAlive }) { return }
       send(SIGKILL)
       if await wait(limit, while: { isAlive }) { return }

@@ -40,9 +40,17 @@ public enum Decision {
       reasons.append(
         Plan.Reason(topic: "writers", choice: "guarded on this host only", because: gap))
     }
+    if mechanism == .backup {
+      reasons.append(
+        Plan.Reason(
+          topic: "scratch file",
+          choice: "up to \(facts.size(of: disk, by: mechanism)) bytes",
+          because: "it keeps what the guest overwrites while the disk is read; the job is ended "
+            + "before the spool folder is full"))
+    }
     return Plan(
       mechanism: mechanism, quiesce: quiesce, disk: disk,
-      virtualSize: facts.disks[disk.target]?.virtualSize ?? 0, format: format,
+      virtualSize: facts.size(of: disk, by: mechanism), format: format,
       delivery: delivery, isDeliveryForced: request.delivery != nil,
       compresses: request.compresses, downtime: downtime,
       hostDevices: hostDevices, reasons: reasons)
@@ -58,7 +66,8 @@ public enum Decision {
     return "a host that shares the block device \(path) and writes to it is not noticed"
   }
 
-  private static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
+  /// Chooses the disk to take; nothing but the domain XML is looked at.
+  static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
     -> (DiskDescription, String)
   {
     let disks = facts.domain.disks.filter { $0.device == "disk" && $0.source != .none }
@@ -118,6 +127,7 @@ public enum Decision {
         ? "it is cold and --live was given"
         : request.mode == .cold && forced.isLive ? "it is live and --cold was given" : nil
       if let obstacle = contradiction ?? forced.obstacle(facts, disk) {
+        try checkFault(facts, disk, among: [obstacle])
         throw SnapshotError(
           .notPossible,
           "mechanism '\(forced.rawValue)' is not possible for \(facts.label): \(obstacle)",
@@ -126,12 +136,15 @@ public enum Decision {
       return (forced, "asked for with --mechanism")
     }
     var passed: [String] = []
+    var obstacles: [String] = []
     for mechanism in Mechanism.preference where request.mode.allows(mechanism) {
       guard let obstacle = mechanism.obstacle(facts, disk) else {
         return (mechanism, passed.isEmpty ? "the first choice" : passed.joined(separator: "; "))
       }
       passed.append("not \(mechanism.rawValue): \(obstacle)")
+      obstacles.append(obstacle)
     }
+    try checkFault(facts, disk, among: obstacles)
     let wish =
       switch request.mode {
       case .automatic: "a snapshot"
@@ -142,6 +155,16 @@ public enum Decision {
       .notPossible, "\(wish) of \(facts.label) is not possible: \(passed.joined(separator: "; "))",
       remedy: request.mode == .automatic
         ? wayOut(facts, disk) : "Try without --\(request.mode)")
+  }
+
+  /// Throws the fault of the disk's files if that is all that is in the way of a mechanism.
+  private static func checkFault(
+    _ facts: Facts, _ disk: DiskDescription, among obstacles: [String]
+  ) throws(SnapshotError) {
+    guard let fault = facts.disks[disk.target]?.fault, obstacles.contains(fault.reason) else {
+      return
+    }
+    throw SnapshotError(.unreadableDisk, fault.reason, remedy: fault.remedy)
   }
 
   /// What helps where nothing is possible.

@@ -38,20 +38,17 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       return "disk '\(disk.target)' is also a disk of server '\(server)', which is active and may "
         + "write to it at any time"
     }
-    if self != .backup, let obstacle = facts.disks[disk.target]?.unprovenFiles { return obstacle }
-    // A running QEMU has opened what it offers; what we open ourselves must not be chosen by a header
-    // that may be a stranger's.
-    if self != .backup, let obstacle = dataFileObstacle(facts, disk) { return obstacle }
     return switch self {
     case .backup: liveObstacle(facts, disk, call: "virDomainBackupBegin") ?? backupObstacle(facts)
     case .copy:
       liveObstacle(facts, disk, call: "virDomainBlockCopy") ?? mirrorObstacle(facts, disk)
-        ?? copyObstacle(facts)
+        ?? copyObstacle(facts) ?? chainObstacle(facts, disk)
     case .rebase:
       liveObstacle(facts, disk, call: "virDomainBlockRebase") ?? mirrorObstacle(facts, disk)
-        ?? rebaseObstacle(facts)
-    case .managedSave: managedSaveObstacle(facts, disk) ?? readObstacle(disk)
-    case .offline: offlineObstacle(facts) ?? readObstacle(disk)
+        ?? rebaseObstacle(facts) ?? chainObstacle(facts, disk)
+    case .managedSave:
+      managedSaveObstacle(facts, disk) ?? readObstacle(disk) ?? chainObstacle(facts, disk)
+    case .offline: offlineObstacle(facts) ?? readObstacle(disk) ?? chainObstacle(facts, disk)
     }
   }
 
@@ -139,10 +136,9 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       ? "the server was migrated to another host, where it may run with the same disk" : nil
   }
 
-  private func dataFileObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
-    let layer = facts.disks[disk.target]?.chain.first { $0.dataFile != nil }
-    guard let layer, let file = layer.dataFile else { return nil }
-    return "\(layer.path) names the external data file \(file), which is not opened for it"
+  /// Comes last: where it is the only obstacle, it is what the user must hear of.
+  private func chainObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
+    facts.disks[disk.target]?.fault?.reason
   }
 
   private func readObstacle(_ disk: DiskDescription) -> String? {

@@ -24,6 +24,8 @@ public struct DomainDescription: Sendable, Equatable {
   public var videoModel: String?
   /// libosinfo's id, for example `http://fedoraproject.org/fedora/18`.
   public var osInfoID: String?
+  /// The memory that the guest may have at most, in bytes (`<memory>`).
+  public var memory: UInt64?
   /// Every disk, in the XML's order.
   public var disks: [DiskDescription] = []
   /// Devices that must be out of the guest for a managed save: PCI, SR-IOV, mdev, SCSI, vDPA and

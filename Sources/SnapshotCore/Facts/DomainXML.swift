@@ -72,12 +72,22 @@ enum DomainXML {
     domain.interfaceModel = root.first("devices/interface/model")?["type"]
     domain.videoModel = root.first("devices/video/model")?["type"]
     domain.osInfoID = root.osInfoID
+    domain.memory = root.first("memory").flatMap(memory)
     domain.disks = root.all("devices/disk").map(disk)
     domain.hostDevices = HostDevices.all(in: root)
     domain.saveObstacle = HostDevices.saveObstacle(in: root)
     domain.agent = agent(root)
     domain.owner = owner(root)
     return domain
+  }
+
+  /// libvirt itself writes KiB, whatever unit it was given.
+  private static func memory(_ element: XMLElement) -> UInt64? {
+    guard element["unit"] ?? "KiB" == "KiB",
+      let (bytes, isMore) = element.stringValue.flatMap({ UInt64($0) })?
+        .multipliedReportingOverflow(by: 1024), !isMore
+    else { return nil }
+    return bytes
   }
 
   private static func disk(_ element: XMLElement) -> DiskDescription {

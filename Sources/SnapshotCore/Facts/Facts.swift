@@ -61,23 +61,33 @@ public struct Facts: Sendable, Equatable {
     }
   }
 
+  /// A disk's size in bytes as a mechanism reads it: while QEMU has the disk open, it knows a grown
+  /// volume by its old size until it is told; the next QEMU, and we, know it by the new one.
+  func size(of disk: DiskDescription, by mechanism: Mechanism) -> UInt64 {
+    let known = disks[disk.target]
+    if !mechanism.isLive, let top = known?.chain.first { return top.virtualSize }
+    return known?.virtualSize ?? 0
+  }
+
   /// The server's name in quotation marks, for messages.
   public var label: String { "server '\(domain.name)'" }
 }
 
 /// What is known of one disk beyond the XML.
 public struct DiskFacts: Sendable, Equatable {
-  /// The virtual size in bytes.
+  /// The virtual size in bytes: what QEMU says while it has the disk open, else what the file says;
+  /// 0 if neither can be asked.
   public var virtualSize: UInt64
-  /// The files from the disk down to its base, top first; empty where it is no file.
+  /// The files from the disk down to its base, top first; empty if it is not a file or a block device
+  /// of this host, or has a `fault`.
   public var chain: [ImageLayer]
+  /// Why we cannot or must not open the disk's files. A running QEMU can offer the disk all the same.
+  public var fault: Fault?
   /// The block job on it.
   public var blockJob: BlockJobFact
   /// Whether its own file can probably be cloned into the spool folder: both are on one file system
   /// of a kind that has reflinks.
   public var isClonable: Bool
-  /// Why the files under its path can't be taken for the guest's; nil if they can.
-  public var unprovenFiles: String?
   /// Another active server of this host that may write to it.
   public var otherServer: String?
   /// The kind of network file system that one of its files is on.
@@ -85,13 +95,28 @@ public struct DiskFacts: Sendable, Equatable {
 
   /// Makes facts of a disk.
   public init(
-    virtualSize: UInt64, chain: [ImageLayer], blockJob: BlockJobFact = .none,
-    isClonable: Bool = false
+    virtualSize: UInt64, chain: [ImageLayer], fault: Fault? = nil,
+    blockJob: BlockJobFact = .none, isClonable: Bool = false
   ) {
     self.virtualSize = virtualSize
     self.chain = chain
+    self.fault = fault
     self.blockJob = blockJob
     self.isClonable = isClonable
+  }
+
+  /// What keeps us from opening a disk's files.
+  public struct Fault: Sendable, Equatable {
+    /// What is wrong, with the file's name.
+    public let reason: String
+    /// What to do.
+    public let remedy: String
+
+    /// Creates a fault.
+    public init(reason: String, remedy: String) {
+      self.reason = reason
+      self.remedy = remedy
+    }
   }
 
   /// What libvirt answers when asked for a disk's block job.
@@ -110,7 +135,7 @@ public struct ImageLayer: Sendable, Equatable {
   /// The path.
   public var path: String
   /// QEMU's name of the format.
-  public var format: String
+  public var format: StorageFormat
   /// Virtual size in bytes.
   public var virtualSize: UInt64
   /// Bytes it takes on its file system.
@@ -119,11 +144,13 @@ public struct ImageLayer: Sendable, Equatable {
   public var clusterSize: UInt64?
   /// An external data file, where there is one.
   public var dataFile: String?
+  /// Whether it is a block device and not a file.
+  public var isBlockDevice: Bool
 
   /// Makes a layer.
   public init(
-    path: String, format: String, virtualSize: UInt64, allocatedSize: UInt64,
-    clusterSize: UInt64? = nil, dataFile: String? = nil
+    path: String, format: StorageFormat, virtualSize: UInt64, allocatedSize: UInt64,
+    clusterSize: UInt64? = nil, dataFile: String? = nil, isBlockDevice: Bool = false
   ) {
     self.path = path
     self.format = format
@@ -131,5 +158,6 @@ public struct ImageLayer: Sendable, Equatable {
     self.allocatedSize = allocatedSize
     self.clusterSize = clusterSize
     self.dataFile = dataFile
+    self.isBlockDevice = isBlockDevice
   }
 }

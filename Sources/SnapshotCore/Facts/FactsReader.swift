@@ -2,44 +2,43 @@ public import Libvirt
 
 /// Reads the facts of one server; changes nothing.
 public struct FactsReader: Sendable {
-  private let qemuImg = QemuImg()
   private let spoolFolder: String
 
-  /// Makes a reader.
+  /// Creates a reader.
   ///
   /// - Parameter spoolFolder: where large files would go; need not exist.
   public init(spoolFolder: String) { self.spoolFolder = spoolFolder }
 
   /// Reads everything that the decision needs.
   ///
-  /// - Throws: `notThisHost` if the daemon can't be shown to see this host's files;
-  ///   `libvirtFailed`, `badXML`; `unreadableDisk` where a disk or a file below it can't
-  ///   be read.
-  public func read(_ domain: Domain) async throws(SnapshotError) -> Facts {
+  /// Of the disks only the one that would be taken is looked at: what is wrong with another one is
+  /// no reason to refuse. What is wrong with its own files is a fact, for a running QEMU can offer it
+  /// all the same.
+  ///
+  /// - Parameter disk: the target of the disk to take; nil for the root disk.
+  /// - Throws: `notThisHost` if the daemon cannot be shown to see this host's files; `libvirtFailed`,
+  ///   `badXML`.
+  public func read(_ domain: Domain, disk: String? = nil) async throws(SnapshotError) -> Facts {
     do {
       let connection = domain.connection
       let state = try await domain.state()
       let isPersistent = try await domain.isPersistent()
-      let description = try DomainXML.parse(try await domain.xml())
+      let hasManagedSaveImage = try await domain.hasManagedSaveImage()
+      var description = try DomainXML.parse(try await domain.xml())
+      if hasManagedSaveImage { description.disks = try await FactsReader.disks(of: domain) }
       var facts = Facts(
         uri: connection.uri, hypervisor: try await connection.hypervisorType(),
         hypervisorVersion: try await connection.hypervisorVersion(),
         daemonVersion: try await connection.daemonVersion(), state: state,
-        isPersistent: isPersistent,
-        hasManagedSaveImage: try await domain.hasManagedSaveImage(),
+        isPersistent: isPersistent, hasManagedSaveImage: hasManagedSaveImage,
         autostarts: isPersistent ? try await domain.autostarts() : false,
         snapshotCount: try await domain.snapshotCount(),
         checkpointCount: try await domain.checkpointCount(), domain: description, disks: [:])
       if facts.isActive { facts.job = try await domain.job() }
       facts.isLeftByMigration = try await domain.isLeftByMigration()
       let proof = try await HostProof.of(connection, spoolFolder: spoolFolder)
-      let others = try await ActiveDisks(besides: domain.uuid, on: connection)
-      for disk in description.disks where disk.device == "disk" && disk.source != .none {
-        facts.disks[disk.target] = try await self.facts(
-          of: disk, in: domain, facts, proof)
-        if let path = disk.source.path {
-          facts.disks[disk.target]?.otherServer = others.server(using: path)
-        }
+      if let (chosen, _) = try? Decision.chooseDisk(facts, Request(disk: disk)) {
+        facts.disks[chosen.target] = try await self.facts(of: chosen, in: domain, facts, proof)
       }
       return facts
     } catch let error as LibvirtError {
@@ -53,42 +52,56 @@ public struct FactsReader: Sendable {
     }
   }
 
+  /// The disks as the server has them now. A saved one has those that it was saved with, whatever its
+  /// definition says for the next cold start.
+  static func disks(of domain: Domain) async throws -> [DiskDescription] {
+    let saved = try await domain.id() == nil ? try await domain.managedSaveXML() : nil
+    if let saved { return try DomainXML.parse(saved).disks }
+    return try DomainXML.parse(try await domain.xml()).disks
+  }
+
   private func facts(
     of disk: DiskDescription, in domain: Domain, _ server: Facts, _ proof: HostProof
   ) async throws -> DiskFacts {
-    // Before any file is opened.
-    let qemu = server.isActive && server.hypervisor == "QEMU" ? domain.uuid : nil
-    var unproven: String?
-    if let path = disk.source.path {
-      unproven = await proof.obstacle(to: path, openInQemuOf: qemu)
-    }
-    let chain = unproven == nil ? try await self.chain(of: disk) : []
-    var networkFileSystem: String?
-    for layer in chain {
-      if unproven == nil, layer.path != disk.source.path {
-        unproven = await proof.obstacle(to: layer.path, openInQemuOf: qemu)
+    let isActive = server.isActive
+    let qemu = isActive && server.hypervisor == "QEMU" ? domain.uuid : nil
+    var facts = DiskFacts(virtualSize: 0, chain: [])
+    do {
+      // Before any file is opened.
+      facts.chain = try await ChainReader(qemuImg: QemuImg()).read(disk) {
+        await proof.obstacle(to: $0, openInQemuOf: qemu)
       }
-      if let system = await FileSystem.holding(layer.path), system.isOfNetwork {
-        networkFileSystem = system.kind
-      }
+    } catch {
+      guard error.code == .unreadableDisk else { throw error }
+      facts.fault = DiskFacts.Fault(reason: error.reason, remedy: error.remedy)
     }
-    var size = chain.first?.virtualSize ?? 0
-    if chain.isEmpty { size = try await domain.capacity(ofDisk: disk.target) }
-    let job =
-      server.isActive ? try await blockJob(of: disk, in: domain) : DiskFacts.BlockJobFact.none
-    var isClonable = false
-    // The clone of a file with an external data file would share that with the guest.
-    if case .file(let path) = disk.source, chain.first?.dataFile == nil,
-      let spool = await FileSystem.holding(spoolFolder),
-      spool.hasReflinks
+    let opened = isActive ? try await capacity(of: disk, in: domain) : nil
+    facts.virtualSize = opened ?? facts.chain.first?.virtualSize ?? 0
+    if isActive { facts.blockJob = try await blockJob(of: disk, in: domain) }
+    if case .file(let path) = disk.source, !facts.chain.isEmpty,
+      let spool = FileSystem.holding(spoolFolder), spool.hasReflinks
     {
-      isClonable = await FileSystem.holding(path) == spool
+      facts.isClonable = FileSystem.holding(path)?.id == spool.id
     }
-    var facts = DiskFacts(
-      virtualSize: size, chain: chain, blockJob: job, isClonable: isClonable)
-    facts.unprovenFiles = unproven
-    facts.networkFileSystem = networkFileSystem
+    facts.networkFileSystem = facts.chain.lazy
+      .compactMap { FileSystem.holding($0.path)?.networkName }.first
+    if let path = disk.source.path {
+      facts.otherServer = try await ActiveDisks(besides: domain.uuid, on: domain.connection)
+        .server(using: path)
+    }
     return facts
+  }
+
+  /// What QEMU takes for the size of a disk that it has open; nil if the driver cannot say.
+  private func capacity(of disk: DiskDescription, in domain: Domain) async throws(LibvirtError)
+    -> UInt64?
+  {
+    do {
+      return try await domain.capacity(ofDisk: disk.target)
+    } catch {
+      guard error.code == .noSupport else { throw error }
+      return nil
+    }
   }
 
   private func blockJob(of disk: DiskDescription, in domain: Domain) async throws(LibvirtError)
@@ -101,43 +114,6 @@ public struct FactsReader: Sendable {
       // Nova asks blockJobAbort whether block jobs are possible, which would end someone else's.
       guard error.code == .configUnsupported || error.code == .noSupport else { throw error }
       return .unsupported
-    }
-  }
-
-  /// The files from the disk down, each opened with the format that the layer above it states.
-  ///
-  /// A format is never probed: a guest can write any header into a raw disk.
-  private func chain(of disk: DiskDescription) async throws(SnapshotError) -> [ImageLayer] {
-    guard var path = disk.source.path, disk.encryption == nil else { return [] }
-    var format = disk.format
-    var layers: [ImageLayer] = []
-    while true {
-      // QEMU takes `json:…` and `nbd:…` for something else than a file.
-      guard path.hasPrefix("/") else {
-        throw SnapshotError(
-          .unreadableDisk,
-          "disk '\(disk.target)' is or has below it '\(path)', which is no file of this host",
-          remedy: "Flatten the disk first, with `virsh blockpull` or `qemu-img rebase`")
-      }
-      let info = try await qemuImg.info(path, format: format)
-      layers.append(info.layer)
-      guard let backing = info.backing else { return layers }
-      guard !layers.contains(where: { $0.path == backing.path }) else {
-        throw SnapshotError(
-          .unreadableDisk,
-          "the backing chain of disk '\(disk.target)' leads back to \(backing.path)",
-          remedy: "Repair the chain with `qemu-img rebase`")
-      }
-      let stated = disk.backing.first { $0.path == backing.path }?.format
-      guard let next = backing.format ?? stated else {
-        throw SnapshotError(
-          .unreadableDisk,
-          "\(path) does not say which format its backing file \(backing.path) has",
-          remedy: "State it: `qemu-img rebase -u -f \(format) -b \(backing.path) -F FORMAT \(path)`"
-        )
-      }
-      path = backing.path
-      format = next
     }
   }
 }

@@ -6,27 +6,33 @@ internal import Logging
 struct Backup {
   let context: SnapshotContext
 
-  /// The scratch file's name in the run's folder.
-  static let scratchName = "scratch.qcow2"
+  /// The scratch file's path in the run's folder.
+  static let scratchName = Workspace.qemuFolder + "/scratch.qcow2"
 
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let socket = context.workspace.path("disk.sock")
+    let socket = context.workspace.pathForQEMU("disk.sock")
     try context.workspace.letOwnerCreateFiles()
     let xml = Backup.xml(
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
-      scratch: context.workspace.path(Backup.scratchName))
+      scratch: context.workspace.folder + "/" + Backup.scratchName)
     // Before the freeze: the journal is not written to while the guest waits.
     try await context.undo.push(
       .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))
     context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
-    try await Quiesce(context: context).around {
-      try await context.domain.beginBackup(xml: xml)
-    } ready: {
-      try await checkIdle()
+    do {
+      try await Quiesce(context: context).around {
+        try await context.domain.beginBackup(xml: xml)
+      } ready: {
+        try await checkIdle()
+      }
+    } catch let error as LibvirtError {
+      throw HiddenMount.explain(error, in: context)
     }
-    return DiskFile(place: .export(NBDExport(socketPath: socket, name: disk)))
+    try await DiskComparison(context: context).checkSource()
+    return DiskFile(
+      StorageNode(.nbd(NBDExport(socketPath: socket, name: disk)), format: .raw))
   }
 
   /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.

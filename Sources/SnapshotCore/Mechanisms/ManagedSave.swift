@@ -9,20 +9,20 @@ struct ManagedSave {
   private static let detachLimit = Duration.seconds(30)
 
   func fix() async throws -> DiskFile {
-    let layers = context.chain.map(DiskFile.Layer.init)
+    let node = try context.node()
     let clone = context.workspace.path("clone")
     if context.plan.downtime == .untilCloned {
       try await context.undo.push(.removeFile(path: clone))
     }
     let running = context.undo.mark()
     try await save()
-    guard context.plan.downtime == .untilCloned, let top = layers.first,
-      try await isCloned(top.path, to: clone)
-    else { return DiskFile(place: .layers(layers)) }
+    try await DiskComparison(context: context).checkLayers()
+    guard context.plan.downtime == .untilCloned, try await isCloned(node.label, to: clone) else {
+      return DiskFile(node)
+    }
     try await context.putBack(to: running)
     return DiskFile(
-      place: .layers([DiskFile.Layer(path: clone, format: top.format)] + layers.dropFirst()),
-      isOwn: true)
+      StorageNode(.file(clone), format: node.format, below: node.below), isOwn: true)
   }
 
   /// Clones the disk's own file within its file system. What lies below it nobody writes to.

@@ -8,12 +8,13 @@ struct Mirror {
   let context: SnapshotContext
   let mechanism: Mechanism
 
+  /// The delta's name in the folder that QEMU reaches.
   private static let targetName = "delta.qcow2"
 
   /// Whether a path is a mirror's file, or the folder of a run that has one.
   static func hasTarget(_ path: String) -> Bool {
     path.hasSuffix("/" + targetName)
-      || FileManager.default.fileExists(atPath: path + "/" + targetName)
+      || FileManager.default.fileExists(atPath: Workspace.pathForQEMU(targetName, in: path))
   }
 
   /// How long a job may go without progress before it is given up.
@@ -22,27 +23,46 @@ struct Mirror {
   private var disk: String { context.plan.disk.target }
 
   func fix() async throws -> DiskFile {
-    let delta = context.workspace.path(Mirror.targetName)
+    let delta = context.workspace.pathForQEMU(Mirror.targetName)
     try await createDelta(delta)
     let definition = try await undefineIfNeeded()
     let job = try await context.undo.push(.abortMirror(disk: disk, target: delta))
-    try await start(delta)
+    do {
+      try await start(delta)
+    } catch let error as LibvirtError {
+      throw HiddenMount.explain(error, in: context)
+    }
+    // A disk with a job can have no snapshot and no commit: what it is now, it is at the end.
+    try await DiskComparison(context: context).checkLayers()
     try await waitUntilReady(delta)
     try await end()
     await context.undo.forget(job)
     if let definition { try await context.undo.undo(definition) }
-    let below = context.chain.dropFirst().map(DiskFile.Layer.init)
-    return DiskFile(
-      place: .layers([DiskFile.Layer(path: delta, format: "qcow2")] + below), isOwn: true)
+    return DiskFile(try await finished(delta), isOwn: true)
+  }
+
+  /// Looks at the delta once more before we open it: QEMU has written it, header and all.
+  private func finished(_ delta: String) async throws -> StorageNode {
+    let below = StorageNode(chain: context.chain.dropFirst())
+    let info = try await ChainReader(qemuImg: context.qemuImg).inspect(delta, format: "qcow2")
+    guard info.backing?.path == below?.label, !info.layer.isBlockDevice else {
+      throw SnapshotError(
+        .mirrorFailed,
+        "the mirror of disk '\(disk)' of \(context.facts.label) has "
+          + "\(info.backing?.path ?? "nothing") below it and not \(below?.label ?? "nothing")",
+        remedy: "Check whether the server's QEMU can be trusted, then run the command again")
+    }
+    return StorageNode(info.layer, below: below)
   }
 
   private func createDelta(_ path: String) async throws {
     let chain = context.chain
     try await context.undo.push(.removeFile(path: path))
+    let own = context.workspace.path(Mirror.targetName)
     try await context.qemuImg.create(
-      path, size: context.plan.virtualSize, over: chain.dropFirst().first,
-      clusterSize: chain.first?.format == "qcow2" ? chain.first?.clusterSize : nil)
-    try context.workspace.giveToOwner(path)
+      own, size: context.plan.virtualSize, over: chain.dropFirst().first,
+      clusterSize: chain.first?.format == .qcow2 ? chain.first?.clusterSize : nil)
+    try context.workspace.handOver(own, to: path)
   }
 
   /// `virDomainBlockRebase` refuses a persistent domain.

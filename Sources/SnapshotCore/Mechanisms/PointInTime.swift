@@ -18,6 +18,16 @@ struct SnapshotContext: Sendable {
   /// The files of the disk the plan chose, top first.
   var chain: [ImageLayer] { facts.disks[plan.disk.target]?.chain ?? [] }
 
+  /// The disk with all its layers, for our own programs.
+  func node() throws(SnapshotError) -> StorageNode {
+    guard let node = StorageNode(chain: chain) else {
+      throw SnapshotError(
+        .unreadableDisk, "disk '\(plan.disk.target)' of \(facts.label) is not a file of this host",
+        remedy: "Take it live with the mechanism 'backup'")
+    }
+    return node
+  }
+
   /// Runs what reads the point in time, and looks after what holds it open and still.
   func lookingAfter(_ source: DiskFile, _ body: () async throws -> Void) async throws {
     guard plan.mechanism != .backup else {
@@ -52,10 +62,15 @@ extension Mechanism {
     case .copy, .rebase: try await Mirror(context: context, mechanism: self).fix()
     case .managedSave: try await ManagedSave(context: context).fix()
     case .offline:
-      // A crashed guest's QEMU may still hold its lock.
-      DiskFile(
-        place: .layers(context.chain.map(DiskFile.Layer.init)),
-        isShared: context.facts.state == .crashed)
+      try await offline(context)
     }
+  }
+
+  private func offline(_ context: SnapshotContext) async throws -> DiskFile {
+    try await DiskComparison(context: context).checkLayers()
+    var node = try context.node()
+    // A crashed guest's QEMU may still hold its lock.
+    node.isShared = context.facts.state == .crashed
+    return DiskFile(node)
   }
 }

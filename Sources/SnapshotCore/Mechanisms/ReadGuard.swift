@@ -23,11 +23,7 @@ struct ReadGuard: Sendable {
     self.source = source
     self.domain = domain
     self.log = log
-    if case .layers(let layers) = source.place {
-      files = layers.map(\.path).filter { !$0.hasPrefix(folder + "/") }
-    } else {
-      files = []
-    }
+    files = source.node.paths.filter { !$0.hasPrefix(folder + "/") }
   }
 
   /// Runs what reads the files. When this returns, the server may be started again.
@@ -68,7 +64,7 @@ struct ReadGuard: Sendable {
       throw torn("\(path) was written to while it was read")
     }
     // QEMU has a /dev of its own, and with it another lock on a device.
-    return !source.isShared && locks.count == files.count
+    return !source.node.isShared && locks.count == files.count
       && files.allSatisfy { FileIdentity($0)?.isBlockDevice == false }
   }
 
@@ -79,7 +75,7 @@ struct ReadGuard: Sendable {
         let lock = try SharedFileLock(path: path)
         try lock.refuseWriters()
         // A crashed guest's QEMU may write, and does not: its processors are stopped.
-        guard try source.isShared || !lock.isWritten() else {
+        guard try source.node.isShared || !lock.isWritten() else {
           throw SnapshotError(
             .serverBusy, "\(path) is open for writing in another program",
             remedy: "Find it with `fuser -v \(path.shellWord)` and stop it, then try again")
@@ -121,7 +117,7 @@ struct ReadGuard: Sendable {
 
   private func checkState() async throws {
     let state = try await domain.state()
-    let isStill = source.isShared ? state == .crashed : state == .shutOff
+    let isStill = source.node.isShared ? state == .crashed : state == .shutOff
     guard isStill else { throw torn("\(label) is \(state) while its disk is read") }
   }
 

@@ -59,7 +59,7 @@ public struct UndoPerformer: Sendable {
   private func remove(_ path: String) async throws {
     guard (try? FileManager.default.attributesOfItem(atPath: path)) != nil else { return }
     if Mirror.hasTarget(path) { try await onServer { try await checkUnused(path, by: $0) } }
-    try FileManager.default.removeItem(atPath: path)
+    try Workspace.remove(path)
   }
 
   /// A mirror's file may have become part of the guest's disk, now or from its next start on.

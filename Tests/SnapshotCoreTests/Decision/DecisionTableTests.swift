@@ -261,6 +261,8 @@ import Testing
     #expect(plan.virtualSize == 5 << 30)
     #expect(
       plan.reasons.map(\.topic)
-        == ["mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime"])
+        == [
+          "mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime", "scratch file",
+        ])
   }
 }

@@ -17,7 +17,7 @@ import Testing
     _ row: (name: String, driver: String, options: String?)
   ) throws {
     let format = try #require(ImageFormat(name: row.name))
-    #expect(format.driver == row.driver)
+    #expect(format.driver.rawValue == row.driver)
     #expect(format.creationOptions == row.options)
     #expect(format.description == row.name)
     #expect(ImageFormat(driver: row.driver) == format)

@@ -51,6 +51,19 @@ struct Situation: Sendable, CustomTestStringConvertible {
   static let clonable = Situation("disk and spool folder on one XFS") {
     $0.disks["vda"]?.isClonable = true
   }
+  static let unreadable = Situation("disk whose files cannot be opened") {
+    $0.disks["vda"]?.fault = .init(reason: "/images/vda.qcow2 is odd", remedy: "Convert it first")
+  }
+  static let shutOffUnreadable = Situation("disk whose files cannot be opened, shut off") {
+    unreadable.change(&$0)
+    $0.state = .shutOff
+  }
+  static let grown = Situation("volume that has grown under a running QEMU") {
+    let layer = ImageLayer(
+      path: "/dev/vg0/a", format: .raw, virtualSize: 6 << 30, allocatedSize: 0,
+      isBlockDevice: true)
+    $0.disks["vda"]?.chain = [layer]
+  }
   static let transientDisk = Situation("transient disk") { $0.root.isTransient = true }
   static let shutOffTransientDisk = Situation("transient disk, shut off") {
     $0.root.isTransient = true

@@ -10,7 +10,10 @@ import Testing
   }
 
   @Test func `a disk whose files are not proven is taken by a backup alone`() throws {
-    let facts = ServerFixture.facts { $0.disks["vda"]?.unprovenFiles = "not ours" }
+    let facts = ServerFixture.facts {
+      $0.disks["vda"]?.chain = []
+      $0.disks["vda"]?.fault = .init(reason: "not ours", remedy: "")
+    }
     #expect(try plan(facts).mechanism == .backup)
     for mechanism in Mechanism.allCases where mechanism != .backup {
       let error = #expect(throws: SnapshotError.self) { try plan(facts, by: mechanism) }

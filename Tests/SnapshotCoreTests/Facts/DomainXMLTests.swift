@@ -20,6 +20,7 @@ import Testing
     expected.videoModel = "qxl"
     expected.osInfoID = "http://fedoraproject.org/fedora/18"
     expected.agent = .connected
+    expected.memory = 192 << 20
     expected.owner = .init(user: 64055, group: 107)
     var root = ServerFixture.disk(
       "vda", source: .file("/images/fed18.qcow2"), format: "qcow2", bootOrder: 1)

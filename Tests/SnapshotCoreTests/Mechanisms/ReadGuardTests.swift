@@ -25,13 +25,12 @@ import Testing
   }
 
   private func reader(
-    of domain: Domain, _ path: String? = nil, change: (inout DiskFile) -> Void = { _ in }
+    of domain: Domain, _ path: String? = nil, isOwn: Bool = false, isShared: Bool = false
   ) -> ReadGuard {
-    let layers = [DiskFile.Layer(path: path ?? disk, format: "raw")]
-    var source = DiskFile(place: .layers(layers))
-    change(&source)
+    var node = StorageNode(.file(path ?? disk), format: .raw)
+    node.isShared = isShared
     return ReadGuard(
-      source, besides: folder.file("run"), of: domain, log: Logger(label: "test"))
+      DiskFile(node, isOwn: isOwn), besides: folder.file("run"), of: domain, log: Logger(label: "test"))
   }
 
   /// Tries to open the disk for writing as QEMU does.
@@ -47,7 +46,7 @@ import Testing
 
   @Test(arguments: [false, true])
   func `nobody can open the disk for writing until it is read`(_ isOwn: Bool) async throws {
-    try await reader(of: server(), change: { $0.isOwn = isOwn }).around {
+    try await reader(of: server(), isOwn: isOwn).around {
       let error = await #expect(throws: Command.Failed.self) { try await write() }
       #expect(error?.description.contains("Failed to get \"write\" lock") == true)
     }
@@ -59,7 +58,7 @@ import Testing
     try FileManager.default.createDirectory(
       atPath: folder.file("run"), withIntermediateDirectories: true)
     try FileManager.default.copyItem(atPath: disk, toPath: own)
-    try await reader(of: server(), own, change: { $0.isOwn = true }).around {
+    try await reader(of: server(), own, isOwn: true).around {
       try await Command.run("qemu-io", "-f", "raw", "-c", "write 0 512", own)
     }
   }
@@ -125,17 +124,17 @@ import Testing
       try await reader(of: server).around { Issue.record("it was read") }
     }
     #expect(error?.reason.contains("is running") == true)
-    try await reader(of: server, change: { $0.isOwn = true }).around {}
+    try await reader(of: server, isOwn: true).around {}
   }
 
   @Test func `a crashed server is read, and no other whose QEMU has the disk open`() async throws {
     let driver = try await TestDriver([TestDriver.Server(name: "one", state: 6)])
     let server = try #require(try await driver.connection.domain(name: "one"))
     #expect(try await server.state() == .crashed)
-    try await reader(of: server, change: { $0.isShared = true }).around {}
+    try await reader(of: server, isShared: true).around {}
     let running = try await TestDriver.server()
     let error = await #expect(throws: SnapshotError.self) {
-      try await reader(of: running, change: { $0.isShared = true }).around {
+      try await reader(of: running, isShared: true).around {
         Issue.record("it was read")
       }
     }

@@ -50,8 +50,9 @@ import Testing
 
   @Test func `a mirror's file that has become the guest's disk is not removed`() async throws {
     let folder = temporaryPath()
-    let file = folder + "/delta.qcow2"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let file = Workspace.pathForQEMU("delta.qcow2", in: folder)
+    try FileManager.default.createDirectory(
+      atPath: folder + "/" + Workspace.qemuFolder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     #expect(FileManager.default.createFile(atPath: file, contents: Data()))
     let pivoted = try await TestDriver.server(
