@@ -16,7 +16,9 @@ struct RunLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let line = PropertyTable.printable("\(event.level): \(event.message)")
+    let details = metadata.merging(event.metadata ?? [:]) { _, new in new }
+      .sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+    let line = PropertyTable.printable("\(event.level): \(event.message)\(details)")
     if event.level >= threshold { Terminal.error("image-create: \(line)") }
     if event.level >= .info, let file {
       let time = Date.now.formatted(.iso8601)
