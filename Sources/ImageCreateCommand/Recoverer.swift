@@ -108,7 +108,7 @@ struct Recoverer {
     let server = run.header.server
     let choice = StoreChoice(options: options, environment: environment, log: log)
     let performer = UndoPerformer(server: server, over: nil) { id in
-      let store = try choice.store(of: run.header.store)
+      let store = try await choice.store(of: run.header.store)
       try await StoreSink(store: store, minRAM: 0).discard(id)
     }
     let leftovers = await run.undo(performer.perform) { report("did \($0.purpose)") }

@@ -82,7 +82,7 @@ final class Session: Sendable {
     }
     try Task.checkCancellation()
     let journal = try Journal.open(
-      Journal.Header(server: server, image: image.name, store: target.identity),
+      Journal.Header(server: server, image: image.name, store: try await target.identity()),
       in: places.journalFolder)
     let undo = UndoStack(
       journal: journal,
