@@ -94,6 +94,21 @@ struct ImageCreateOptions: ParsableArguments {
       valueName: "count"))
   var retries = 4
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Longest wait for an image service that is away, or that completes an image, after the "
+        + "upload (default: 10m, plus 1m per 300 MB for the second; at most 60s before the upload).",
+      valueName: "time"))
+  var uploadPatience: TimeLimit?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Longest time in which the image service takes no byte of an upload (default: 2m).",
+      valueName: "time"))
+  var stallTimeout: TimeLimit?
+
   @Flag(name: .long, help: "Wait where another snapshot of the server, or too many, are under way.")
   var wait = false
 

@@ -9,12 +9,12 @@ enum PropertyTable {
     -> String
   {
     let all = [headings] + rows.map { (printable($0.0), printable($0.1)) }
-    let left = min(all.map(\.0.count).max() ?? 0, widest)
-    let right = min(all.map(\.1.count).max() ?? 0, widest)
+    let left = min(all.map(\.0.displayWidth).max() ?? 0, widest)
+    let right = min(all.map(\.1.displayWidth).max() ?? 0, widest)
     let rule = "+" + line("-", left + 2) + "+" + line("-", right + 2) + "+\n"
     let lines = all.map { first, second in
-      "| " + first + line(" ", left - first.count) + " | " + second
-        + line(" ", right - second.count) + " |\n"
+      "| " + first + line(" ", left - first.displayWidth) + " | " + second
+        + line(" ", right - second.displayWidth) + " |\n"
     }
     return rule + lines[0] + rule + lines.dropFirst().joined() + rule
   }

@@ -151,7 +151,7 @@ struct Recoverer {
     let performer = UndoPerformer(
       server: server, over: nil, notice: { [log] in log.warning("\($0)") }
     ) { id in
-      let store = try choice.store(of: run.header.store)
+      let store = try await choice.store(of: run.header.store)
       try await StoreSink(store: store, minRAM: 0).discard(id)
     }
     let leftovers = await run.undo(performer.perform) { report("did \($0.purpose)") }

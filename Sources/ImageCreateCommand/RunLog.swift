@@ -18,7 +18,9 @@ struct RunLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let line = PropertyTable.printable("\(event.level): \(event.message)")
+    let details = metadata.merging(event.metadata ?? [:]) { _, new in new }
+      .sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+    let line = PropertyTable.printable("\(event.level): \(event.message)\(details)")
     if event.level >= threshold { Terminal.error("image-create: \(line)", .message) }
     if event.level >= .info { file?.write(line) }
   }

@@ -93,11 +93,12 @@ final class Session: Sendable {
         expectedBytes: Int64(clamping: isWhole ? plan.virtualSize : readSize))
     }
     try Task.checkCancellation()
+    let identity = try await target.identity()
     let path = Journal.newPath(of: server, in: places.journalFolder)
     let recovery = GuardianRun.recovery(of: path, options: options, environment: environment)
     try await Guardian.watching(recovery, log: log) { isGuarded in
       let journal = try Journal.open(
-        Journal.Header(server: server, image: image.name, store: target.identity), at: path)
+        Journal.Header(server: server, image: image.name, store: identity), at: path)
       let undo = UndoStack(
         journal: journal,
         perform: UndoPerformer(

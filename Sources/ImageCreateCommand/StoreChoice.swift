@@ -12,8 +12,9 @@ struct StoreChoice {
   /// The store, why it was taken, and what to say when the image is there.
   struct Target: Sendable {
     let store: any ImageStore
-    /// Says where images are, for recovery to find the same place; no secrets.
-    let identity: String
+    /// Says where images are, for recovery to find the same place; no secrets. Asks the image
+    /// service.
+    let identity: @Sendable () async throws(ImageServiceError) -> String
     let because: String
     var notice: (@Sendable (UUID) -> String)?
   }
@@ -22,7 +23,7 @@ struct StoreChoice {
     if let output = options.output {
       let store = SingleFileStore(path: output, logger: log)
       return Target(
-        store: store, identity: StoreChoice.filePrefix + store.path, because: "--output")
+        store: store, identity: { StoreChoice.filePrefix + store.path }, because: "--output")
     }
     let openStack = OpenStackEnvironment(environment)
     if options.to == .glance { return try glance(openStack, because: "--to glance") }
@@ -44,9 +45,12 @@ struct StoreChoice {
   {
     for warning in openStack.warnings { log.warning("\(warning)") }
     let credentials = try openStack.credentials()
+    let store = GlanceStore(credentials: credentials, limits: limits, logger: log)
     return Target(
-      store: GlanceStore(credentials: credentials, logger: log),
-      identity: StoreChoice.identity(credentials), because: because)
+      store: store,
+      identity: { () async throws(ImageServiceError) in
+        StoreChoice.text(try await store.identity())
+      }, because: because)
   }
 
   private func folder(because: String) throws(ImageServiceError) -> Target {
@@ -58,24 +62,37 @@ struct StoreChoice {
     }
     let store = FolderStore(directory: path, logger: log)
     return Target(
-      store: store, identity: StoreChoice.folderPrefix + store.directory, because: because)
+      store: store, identity: { StoreChoice.folderPrefix + store.directory }, because: because)
   }
 
   private static let folderPrefix = "folder "
   private static let filePrefix = "file "
 
-  private static func identity(_ credentials: Credentials) -> String {
-    var parts = ["glance of \(credentials.authURL) project \(credentials.project)"]
-    if let region = credentials.region { parts.append("region \(region)") }
-    if let endpoint = credentials.imageEndpoint { parts.append("at \(endpoint)") }
-    return parts.joined(separator: " ")
+  private static let glancePrefix = "glance "
+
+  private static func text(_ identity: ServiceIdentity) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let json = (try? encoder.encode(identity)) ?? Data()
+    return glancePrefix + String(decoding: json, as: UTF8.self)
+  }
+
+  private var limits: TimeLimits {
+    var limits = TimeLimits()
+    if let patience = options.uploadPatience?.duration {
+      limits.patience = patience
+      limits.retryBudget = min(limits.retryBudget, patience)
+    }
+    if let stall = options.stallTimeout?.duration { limits.stall = stall }
+    return limits
   }
 
   /// The place where a dead run's image is.
   ///
   /// - Parameter identity: what its journal says of it.
-  /// - Throws: `notRecovered` where the environment names another image service.
-  func store(of identity: String) throws -> any ImageStore {
+  /// - Throws: `notRecovered` if the environment names another image service; what the image service
+  ///   says if it cannot be asked which project the variables mean.
+  func store(of identity: String) async throws -> any ImageStore {
     if identity.hasPrefix(StoreChoice.folderPrefix) {
       return FolderStore(
         directory: String(identity.dropFirst(StoreChoice.folderPrefix.count)), logger: log)
@@ -84,14 +101,24 @@ struct StoreChoice {
       return SingleFileStore(
         path: String(identity.dropFirst(StoreChoice.filePrefix.count)), logger: log)
     }
-    let openStack = OpenStackEnvironment(environment)
-    let here = openStack.isConfigured ? try openStack.credentials() : nil
-    guard let here, StoreChoice.identity(here) == identity else {
-      let other = here.map { "are for \(StoreChoice.identity($0))" } ?? "are not set"
-      throw SnapshotError(
-        .notRecovered, "the image is in \(identity), and the OS_* variables \(other)",
+    let there =
+      identity.hasPrefix(StoreChoice.glancePrefix)
+      ? try? JSONDecoder().decode(
+        ServiceIdentity.self,
+        from: Data(identity.dropFirst(StoreChoice.glancePrefix.count).utf8)) : nil
+    func elsewhere(_ what: String) -> SnapshotError {
+      SnapshotError(
+        .notRecovered, "the image is in \(there?.description ?? identity), and \(what)",
         remedy: "Source the openrc file of that project, then run `image-create --recover`")
     }
-    return GlanceStore(credentials: here, logger: log)
+    let openStack = OpenStackEnvironment(environment)
+    guard openStack.isConfigured else { throw elsewhere("the OS_* variables are not set") }
+    let store = GlanceStore(credentials: try openStack.credentials(), limits: limits, logger: log)
+    // Only the service knows which project a name is.
+    let here = try await store.identity()
+    guard let there, there.isSame(as: here) else {
+      throw elsewhere("the OS_* variables are for \(here)")
+    }
+    return store
   }
 }

@@ -26,16 +26,16 @@ final class StoreSink: ImageSink {
   func deliver(
     _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws {
-    let receipt: Receipt
     do {
-      receipt = try await store.upload(id, body: data.body, progress: progress)
+      let body = data.body
+      let receipt = try await store.upload(id, body: body, progress: progress)
+      let active = try await store.finish(id, receipt: receipt, body: body)
+      record.withLock { $0 = active }
     } catch {
       // The disk failed and not the service: that is what the user must hear of.
       if error.code == .bodyFailed, let cause = error.cause as? SnapshotError { throw cause }
       throw error
     }
-    let active = try await store.finish(id, receipt: receipt)
-    record.withLock { $0 = active }
   }
 
   func passingReason(of error: any Error) -> String? {
@@ -46,6 +46,10 @@ final class StoreSink: ImageSink {
     default: guard error.isTransient else { return nil }
     }
     return error.reason.hasSuffix(".") ? String(error.reason.dropLast()) : error.reason
+  }
+
+  func isQuotaRefusal(_ error: any Error) -> Bool {
+    (error as? ImageServiceError)?.code == .tooLarge
   }
 
   /// A service that died during the upload is often back within seconds, and a queued image that

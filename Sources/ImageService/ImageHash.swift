@@ -2,15 +2,17 @@ import Crypto
 import Foundation
 
 /// Counts and hashes the bytes of one pass over a body, and notices a reader that breaks its word.
-///
-/// SHA-512 only, Glance's default since Rocky. MD5, its older checksum, is not computed: it would
-/// cost about as much again and prove less.
 struct ImageHash {
-  private var hash = SHA512()
+  private let algorithm: HashAlgorithm
+  private var hash: any HashFunction
   private var byteCount: Int64 = 0
   private let expected: Int64?
 
-  init(expected: Int64?) { self.expected = expected }
+  init(_ algorithm: HashAlgorithm = .sha512, expected: Int64?) {
+    self.algorithm = algorithm
+    self.expected = expected
+    hash = algorithm.function
+  }
 
   mutating func update(_ data: Data) throws(ImageServiceError) {
     // Taken for the end, an empty read would cut the image short.
@@ -29,8 +31,10 @@ struct ImageHash {
     if let expected, byteCount != expected {
       throw Self.broken("The image ended after \(byteCount) of \(expected) bytes.")
     }
-    return Receipt(byteCount: byteCount, sha512: Self.hex(hash.finalize()))
+    return Receipt(byteCount: byteCount, hash: Self.digest(hash), algorithm: algorithm)
   }
+
+  private static func digest(_ hash: some HashFunction) -> String { hex(hash.finalize()) }
 
   private static func hex(_ bytes: some Sequence<UInt8>) -> String {
     let digits = Array("0123456789abcdef".utf8)
@@ -40,6 +44,6 @@ struct ImageHash {
 
   private static func broken(_ reason: String) -> ImageServiceError {
     ImageServiceError(
-      .bodyFailed, reason: reason, remedy: "Check that nothing else changes the image meanwhile.")
+      .bodyFailed, reason: reason, remedy: "Check that nothing else changes the image.")
   }
 }

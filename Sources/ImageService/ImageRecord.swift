@@ -49,6 +49,8 @@ public struct ImageRecord: Sendable, Equatable {
   public var selfLink: String?
   /// Every other key with a string value.
   public var properties: [String: String]
+  /// Every other key with a value of another type, such as `locations`.
+  package var others: [String: JSONValue]
 
   /// The record of an image that was just created from `image`.
   public init(queued image: NewImage, at time: Date = Date()) {
@@ -65,12 +67,13 @@ public struct ImageRecord: Sendable, Equatable {
     createdAt = time.formatted(.iso8601)
     updatedAt = createdAt
     properties = image.properties
+    others = [:]
   }
 
-  /// Property and value, sorted by property, for a table. What is not set is `-`, as in
-  /// `nova image-create --show`.
+  /// Property and value, sorted by property, for a table, as in `nova image-create --show`: what is
+  /// not set is `-`, lists and objects are JSON.
   public var rows: [(String, String)] {
-    var values = properties
+    var values = others.mapValues(\.row).merging(properties) { $1 }
     func set(_ name: String, _ value: (some CustomStringConvertible)?) {
       values[name] = value.map { "\($0)" } ?? "-"
     }
@@ -93,11 +96,13 @@ public struct ImageRecord: Sendable, Equatable {
     set("visibility", visibility)
     set("owner", owner)
     set("protected", protected)
-    set("tags", "[" + tags.map { "'\($0)'" }.joined(separator: ", ") + "]")
+    set("tags", JSONValue.list(tags.map { .text($0) }).json)
     set("created_at", createdAt)
     set("updated_at", updatedAt)
     set("file", file)
     set("schema", schema)
+    // A store on the local disk has none.
+    if let selfLink { values["self"] = selfLink }
     return values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 }

@@ -1,8 +1,7 @@
 import Foundation
 
 extension ImageRecord: Codable {
-  /// Reads Glance's flat JSON form. Unknown keys with a string value become properties; unknown
-  /// keys of another type, such as `locations`, are left out.
+  /// Reads Glance's flat JSON form. Unknown keys with a string value become properties.
   public init(from decoder: any Decoder) throws {
     let object = try decoder.container(keyedBy: AttributeName.self)
     id = try object.decode(UUID.self, forKey: "id")
@@ -28,9 +27,11 @@ extension ImageRecord: Codable {
     schema = try object.decodeIfPresent(String.self, forKey: "schema")
     selfLink = try object.decodeIfPresent(String.self, forKey: "self")
     properties = [:]
+    others = [:]
     for key in object.allKeys where !AttributeName.base.contains(key.stringValue) {
-      if let value = try? object.decode(String.self, forKey: key) {
-        properties[key.stringValue] = value
+      switch try object.decode(JSONValue.self, forKey: key) {
+      case .text(let text): properties[key.stringValue] = text
+      case let other: others[key.stringValue] = other
       }
     }
   }
@@ -38,6 +39,9 @@ extension ImageRecord: Codable {
   /// Writes Glance's flat JSON form.
   public func encode(to encoder: any Encoder) throws {
     var object = encoder.container(keyedBy: AttributeName.self)
+    for (key, value) in others where !AttributeName.base.contains(key) {
+      try object.encode(value, forKey: AttributeName(key))
+    }
     // A property can never take the place of a base attribute.
     for (key, value) in properties where !AttributeName.base.contains(key) {
       try object.encode(value, forKey: AttributeName(key))

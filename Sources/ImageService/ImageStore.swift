@@ -4,7 +4,7 @@ public import Foundation
 ///
 /// The calls come in this order: ``checkAccess()``, ``validate(_:)``,
 /// ``checkQuota(expectedBytes:)``, ``create(_:)``, ``upload(_:body:progress:)``,
-/// ``finish(_:receipt:)``. A caller that gives up after
+/// ``finish(_:receipt:body:)``. A caller that gives up after
 /// ``create(_:)`` calls ``delete(_:)``; a store never deletes on its own.
 public protocol ImageStore: Sendable {
   /// What messages call this store: `Glance at http://…` or `local image folder /var/…`.
@@ -40,15 +40,18 @@ public protocol ImageStore: Sendable {
   /// number of bytes handed to the store so far, and starts again from 0 in that case; it is
   /// called from other threads. A read that is under way when the task is cancelled is waited for.
   ///
-  /// - Returns: length and SHA-512 of what was sent.
+  /// - Returns: length and hash of what was sent.
   func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
   ) async throws(ImageServiceError) -> Receipt
 
   /// Waits until the image is `active` and compares what was stored with what was sent.
   ///
+  /// - Parameter body: what was sent, should a hash of another kind be needed.
   /// - Throws: `sizeMismatch` or `hashMismatch` if they differ; the caller deletes the image then.
-  func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord
+  func finish(
+    _ id: UUID, receipt: Receipt, body: any ImageBody
+  ) async throws(ImageServiceError) -> ImageRecord
 
   /// Deletes an image in any state. An image that is not there is success.
   func delete(_ id: UUID) async throws(ImageServiceError)

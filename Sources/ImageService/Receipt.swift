@@ -2,13 +2,16 @@
 public struct Receipt: Sendable, Equatable {
   /// The number of bytes sent.
   public let byteCount: Int64
-  /// The SHA-512 of the bytes, in lowercase hex.
-  public let sha512: String
+  /// The hash of the bytes, in lowercase hex.
+  public let hash: String
+  /// The algorithm behind ``hash``.
+  public let algorithm: HashAlgorithm
 
   /// A receipt for bytes that were sent.
-  public init(byteCount: Int64, sha512: String) {
+  public init(byteCount: Int64, hash: String, algorithm: HashAlgorithm = .sha512) {
     self.byteCount = byteCount
-    self.sha512 = sha512
+    self.hash = hash
+    self.algorithm = algorithm
   }
 }
 

@@ -17,7 +17,9 @@ public protocol ImageSink: Sendable {
   ///
   /// - Returns: what failed, as a sentence without its full stop; nil where trying is of no use.
   func passingReason(of error: any Error) -> String?
-  /// Deletes the image; success where there is none.
+  /// Whether a failed call may succeed once there are fewer images: a quota refused it.
+  func isQuotaRefusal(_ error: any Error) -> Bool
+  /// Deletes the image; success if there is none.
   func discard(_ id: UUID) async throws
 }
 

@@ -22,8 +22,10 @@ struct ImageUpload: Sendable {
   private let undo: UndoStack
   private let patience: Patience
   private let log: Logger
-  /// The undo of the first record, and of the one that is sent to now.
-  private var records: (first: UndoStack.Mark, current: UndoStack.Mark)?
+  /// The undo of the first record; the others are put below it.
+  private var first: UndoStack.Mark?
+  /// The undo of each record that was not deleted yet; the last is the one that is sent to now.
+  private var records: [UndoStack.Mark] = []
 
   init(
     _ image: ImageDescription, to sink: any ImageSink, undo: UndoStack, patience: Patience,
@@ -36,16 +38,17 @@ struct ImageUpload: Sendable {
     self.log = log
   }
 
-  /// Makes the image's record, without data.
+  /// Creates the image's record, without data.
   mutating func reserve() async throws {
     let record = try await undo.push(.deleteImage(id: image.id))
-    records = (record, record)
-    try await makeRecord()
+    first = record
+    records = [record]
+    try await createRecord()
   }
 
-  /// Not cut short by a cancellation: a request given up half-way may still make the image after it
-  /// was looked for and not found by the undo.
-  private func makeRecord() async throws {
+  /// Not cut short by a cancellation: a request given up half-way may still create the image after
+  /// the undo looked for it and did not find it.
+  private func createRecord() async throws {
     let (sink, image) = (sink, image)
     try await Task.detached { try await sink.reserve(image) }.value
     try Task.checkCancellation()
@@ -64,6 +67,11 @@ struct ImageUpload: Sendable {
         try await sink.deliver(image.id, data, progress: progress)
         return
       } catch {
+        if failures > 0, sink.isQuotaRefusal(error), try await deleteRecords() {
+          log.warning("a quota refuses another image; the broken ones are deleted first")
+          progress(0)
+          continue
+        }
         guard failures < patience.retries, let reason = sink.passingReason(of: error) else {
           throw error
         }
@@ -82,7 +90,7 @@ struct ImageUpload: Sendable {
 
   /// Takes the image for good.
   func keep() async {
-    if let records { await undo.forget(records.current) }
+    if let record = records.last { await undo.forget(record) }
   }
 
   /// Glance takes no second body for a record whose first one broke off, and holds it in `saving`
@@ -91,9 +99,27 @@ struct ImageUpload: Sendable {
   /// What is deleted in the end is deleted after the server was put back, which must not wait for
   /// an image service that is in trouble; nor must a cancellation.
   private mutating func replaceRecord() async throws {
-    guard let first = records?.first else { return }
+    guard let first else { return }
     image.id = UUID()
-    records = (first, try await undo.push(.deleteImage(id: image.id), below: first))
-    try await makeRecord()
+    records.append(try await undo.push(.deleteImage(id: image.id), below: first))
+    try await createRecord()
+  }
+
+  /// Deletes what earlier attempts left, which counts against the project's quota as the image does.
+  ///
+  /// - Returns: false if there was nothing left of them, or it could not be deleted.
+  private mutating func deleteRecords() async throws -> Bool {
+    guard records.count > 1 else { return false }
+    for record in records {
+      do {
+        try await undo.undo(record)
+      } catch {
+        // It stays on the stack; the quota's refusal is what the user must hear of.
+        return false
+      }
+    }
+    records = []
+    try Task.checkCancellation()
+    return true
   }
 }

@@ -47,7 +47,7 @@ import Testing
     let target = StoreChoice.Target(
       store: SingleFileStore(
         path: "/o.qcow2", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-      identity: "file /o.qcow2", because: "--output")
+      identity: { "file /o.qcow2" }, because: "--output")
     return (plan, PlanReport.text(facts, plan, target: target, image: "snap1"))
   }
 

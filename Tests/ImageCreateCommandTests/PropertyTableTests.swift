@@ -40,6 +40,20 @@ import Testing
         """)
   }
 
+  @Test func `wide characters take two columns`() {
+    #expect(
+      PropertyTable.text([("name", "夜间备份"), ("emoji", "💾 x"), ("heart", "❤️")]) == """
+        +----------+----------+
+        | Property | Value    |
+        +----------+----------+
+        | name     | 夜间备份 |
+        | emoji    | 💾 x     |
+        | heart    | ❤️       |
+        +----------+----------+
+
+        """)
+  }
+
   @Test(arguments: [
     "\u{1B}[2J", "a\nb", "a\r\nb", "a\tb", "\u{7}", "\u{0}", "\u{9B}31m", "\u{7F}", "\u{85}",
     "\u{2028}", "\u{2029}", "\u{61C}", "\u{200E}", "\u{200F}", "\u{202A}", "\u{202B}", "\u{202C}",

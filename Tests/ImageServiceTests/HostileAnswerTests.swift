@@ -16,7 +16,7 @@ import Testing
     var path: String {
       switch self {
       case .token: "/v3/auth/tokens"
-      case .probe: "/v2/images?limit=1"
+      case .probe: "/v2/images?limit=1&status=active"
       case .create: "/v2/images"
       case .look: "/v2/images/\(Fixture.id)"
       }
@@ -40,7 +40,7 @@ import Testing
         case .create: _ = try await store.create(Fixture.image)
         case .look:
           _ = try await store.finish(
-            Fixture.imageID, receipt: Receipt(byteCount: 1, sha512: "ab"))
+            Fixture.imageID, receipt: Receipt(byteCount: 1, hash: "ab"))
         }
       }
     }
@@ -139,6 +139,7 @@ import Testing
   static var oneTry: TimeLimits {
     var limits = Fixture.limits
     limits.retries = 0
+    limits.patience = .zero
     return limits
   }
 
@@ -229,7 +230,7 @@ import Testing
     try await StubServer.run(call.script(reply)) { server in
       let error = try await call.failure(server, limits: limits)
       #expect(error.code == .timedOut)
-      #expect(error.reason == "\(call.label(server)) was not answered in full within 2.0 seconds.")
+      #expect(error.reason == "\(call.label(server)) was not answered in full within 2 s.")
     }
   }
 
@@ -240,7 +241,7 @@ import Testing
     try await StubServer.run(call.script(.silence)) { server in
       let error = try await call.failure(server, limits: limits)
       #expect(error.code == .timedOut)
-      #expect(error.reason == "\(call.label(server)) got no answer within 2.0 seconds.")
+      #expect(error.reason == "\(call.label(server)) got no answer within 2 s.")
     }
   }
 }

@@ -43,10 +43,26 @@ import Testing
     let values = Dictionary(uniqueKeysWithValues: rows)
     #expect(values["checksum"] == "-")
     #expect(values["protected"] == "False")
-    #expect(values["tags"] == "['a', 'b']")
+    #expect(values["tags"] == #"["a", "b"]"#)
+    #expect(values["self"] == "/v2/images/\(Fixture.id)")
+    #expect(values["locations"] == "[]")
     #expect(values["hw_disk_bus"] == "virtio")
     #expect(values["id"] == Fixture.id)
     #expect(values["size"] == "7")
+  }
+
+  @Test func `values of other types are printed as novaclient does`() throws {
+    let json = Fixture.record(status: "active").replacing(
+      #""locations": []"#,
+      with: #""locations": [{"url": "a\"b", "metadata": {"n": 1, "x": 0.5}}], "flag": true, "#
+        + #""nothing": null, "count": 3"#)
+    let record = try JSONDecoder().decode(ImageRecord.self, from: Data(json.utf8))
+    let values = Dictionary(uniqueKeysWithValues: record.rows)
+    #expect(values["locations"] == #"[{"metadata": {"n": 1, "x": 0.5}, "url": "a\"b"}]"#)
+    #expect(values["flag"] == "True")
+    #expect(values["nothing"] == "-")
+    #expect(values["count"] == "3")
+    #expect(record.properties == ["hw_disk_bus": "virtio"])
   }
 
   static func changed(_ change: (inout NewImage) -> Void) -> NewImage {

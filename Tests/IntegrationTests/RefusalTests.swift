@@ -53,10 +53,10 @@ extension IntegrationTests {
         what: "a wrong password", changes: ["OS_PASSWORD": "wrong-Secret-77"],
         error: "ERROR (Unauthorized)"),
       Case(
-        what: "a Keystone at which nobody listens",
+        what: "a Keystone at which nobody listens", arguments: ["--upload-patience", "1s"],
         changes: ["OS_AUTH_URL": "http://127.0.0.1:9/v3"], error: "ERROR (Unreachable)"),
       Case(
-        what: "a Glance at which nobody listens",
+        what: "a Glance at which nobody listens", arguments: ["--upload-patience", "1s"],
         changes: ["OS_IMAGE_ENDPOINT_OVERRIDE": "http://127.0.0.1:9"],
         error: "ERROR (Unreachable)"),
       Case(

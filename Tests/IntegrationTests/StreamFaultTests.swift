@@ -7,12 +7,12 @@ extension IntegrationTests {
   struct StreamFaults {
     @Test(
       "An upload that breaks off is begun again from the same point in time",
-      arguments: [.body(1), .body(40_000_000), .answer] as [CuttingProxy.Cut],
+      arguments: [1, 40_000_000],
       ["backup", "offline"])
-    func brokenUpload(_ cut: CuttingProxy.Cut, _ mechanism: String) async throws {
+    func brokenUpload(afterBytes count: Int, _ mechanism: String) async throws {
       let server = try await Guests.prepare(.overlay, mechanism == "backup" ? .paused : .shutOff)
       try await leavingAsItWas(server) {
-        let uploads = try await CuttingProxy.run(cutting: 1, cut) { environment in
+        let uploads = try await CuttingProxy.run(cutting: 1, after: count) { environment in
           let outcome = try await Lab.imageCreate(
             "--show", "--mechanism", mechanism, server, "fault", environment: environment)
           outcome.expect(
@@ -24,14 +24,14 @@ extension IntegrationTests {
           try await Cloud.delete(id)
         }
         // One that breaks off at once is asked for its reason first.
-        #expect(uploads == (cut == .body(1) ? 3 : 2))
+        #expect(uploads == (count == 1 ? 3 : 2))
       }
     }
 
     @Test func `Uploads that never come through are given up after --retries`() async throws {
       let server = try await Guests.prepare(.overlay, .paused)
       try await leavingAsItWas(server) {
-        let uploads = try await CuttingProxy.run(cutting: 1000, .body(1000)) { environment in
+        let uploads = try await CuttingProxy.run(cutting: 1000, after: 1000) { environment in
           let outcome = try await Lab.imageCreate(
             "--retries", "2", server, "fault", environment: environment)
           outcome.expect(1, error: "ERROR (ConnectionLost)")

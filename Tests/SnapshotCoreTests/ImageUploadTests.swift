@@ -8,7 +8,11 @@ import Testing
 @Suite struct ImageUploadTests {
   /// An image service that fails as it is told.
   private final class FlakySink: ImageSink {
-    struct Failure: Error { var passes = true }
+    struct Failure: Error {
+      var passes = true
+      /// It is a quota's refusal, for as long as there are so many images.
+      var quota: Int?
+    }
 
     struct State {
       /// One for each upload that fails, first first.
@@ -44,7 +48,14 @@ import Testing
     ) async throws {
       try state.withLock { state in
         progress(7)
-        if !state.failures.isEmpty { throw state.failures.removeFirst() }
+        if let failure = state.failures.first {
+          guard let quota = failure.quota, state.reserved.count - state.deleted.count <= quota
+          else {
+            if failure.quota == nil { state.failures.removeFirst() }
+            throw failure
+          }
+          state.failures.removeFirst()
+        }
         state.delivered.append(id)
       }
     }
@@ -52,6 +63,8 @@ import Testing
     func passingReason(of error: any Error) -> String? {
       (error as? Failure)?.passes == true ? "it failed" : nil
     }
+
+    func isQuotaRefusal(_ error: any Error) -> Bool { (error as? Failure)?.quota != nil }
 
     func putBack() { state.withLock { $0.deletedBefore = $0.deleted.count } }
 
@@ -144,6 +157,33 @@ import Testing
 
   @Test func `what will fail again is not tried again`() async throws {
     let sink = FlakySink([.init(passes: false)])
+    await #expect(throws: FlakySink.Failure.self) {
+      _ = try await Self.send(over: sink, retries: 4)
+    }
+    #expect(sink.state.withLock { $0.reserved.count } == 1)
+  }
+
+  @Test func `a quota that refuses the second attempt gets the broken image deleted first`()
+    async throws
+  {
+    let sink = FlakySink([.init(), .init(passes: false, quota: 1)])
+    let (undo, image) = try await Self.send(over: sink, retries: 1)
+    let state = sink.state.withLock { $0 }
+    #expect(state.delivered == [image.id] && state.reserved.count == 3)
+    #expect(Set(state.deleted) == Set(state.reserved.prefix(2)))
+    #expect(undo.pending == [.removeFile(path: "/server")])
+  }
+
+  @Test func `a quota that refuses an image of its own is an error`() async throws {
+    let sink = FlakySink([.init(), .init(passes: false, quota: 0)])
+    await #expect(throws: FlakySink.Failure.self) {
+      _ = try await Self.send(over: sink, retries: 4)
+    }
+    #expect(sink.state.withLock { $0.reserved.count } == 3)
+  }
+
+  @Test func `a quota that refuses the first attempt is an error at once`() async throws {
+    let sink = FlakySink([.init(passes: false, quota: 0)])
     await #expect(throws: FlakySink.Failure.self) {
       _ = try await Self.send(over: sink, retries: 4)
     }

@@ -2,10 +2,10 @@
 uploads off, as a Glance does that dies there: the real one can't be killed to
 the byte.
 
-usage: cutting_proxy.py PORT COUNT WHERE
+usage: cutting_proxy.py PORT COUNT BYTES
   PORT   Glance's, on the loopback
   COUNT  how many uploads are broken off; those after it pass
-  WHERE  a number of bytes of the body, or "answer": all of it and no answer
+  BYTES  how many bytes of the body are passed on before
 Prints its own port, then a line for each upload. Ends when it is killed.
 """
 import socket
@@ -15,8 +15,7 @@ import threading
 
 glance = ("127.0.0.1", int(sys.argv[1]))
 left = int(sys.argv[2])
-where = sys.argv[3]
-limit = None if where == "answer" else int(where)
+limit = int(sys.argv[3])
 counting = threading.Lock()
 
 
@@ -41,13 +40,10 @@ def reset(connection):
 
 def serve(client):
     server = socket.create_connection(glance)
-    cut = threading.Event()
 
     def answer():
         try:
             while data := server.recv(65536):
-                if cut.is_set() and limit is None and not data.startswith(b"HTTP/1.1 100"):
-                    return reset(client)
                 client.sendall(data)
             client.shutdown(socket.SHUT_WR)
         except OSError:
@@ -60,9 +56,8 @@ def serve(client):
     try:
         while data := client.recv(65536):
             if passed == 0 and data.startswith(b"PUT ") and takes_cut():
-                cut.set()
                 # The head of the request is not counted to the byte; what follows it is body.
-                rest = None if limit is None else len(data) + limit
+                rest = len(data) + limit
             if rest is not None and passed + len(data) >= rest:
                 server.sendall(data[: rest - passed])
                 return reset(client)

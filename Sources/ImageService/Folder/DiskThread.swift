@@ -25,7 +25,7 @@ enum DiskThread {
             continuation.resume(returning: .failure(error))
           }
         }
-        thread.name = "image folder"
+        thread.name = "image disk"
         thread.start()
       }
     } onCancel: {

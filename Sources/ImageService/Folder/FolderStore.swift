@@ -88,13 +88,17 @@ public struct FolderStore: ImageStore {
   }
 
   /// Compares the length of the file, writes the final record and gives the directory its name.
-  public func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord {
+  public func finish(
+    _ id: UUID, receipt: Receipt, body: any ImageBody
+  ) async throws(ImageServiceError) -> ImageRecord {
     let file = RecordFile(path: partial(id) + "/image.json")
     var record = try file.read()
     let size = try LocalPath.fileSize(partial(id) + "/" + Self.fileName(record))
     record.complete(receipt, size: size)
     record.file = published(id) + "/" + Self.fileName(record)
-    try StoredImageCheck(record: record, receipt: receipt, store: "The \(name)").run(logger: logger)
+    try await StoredImageCheck(
+      record: record, receipt: receipt, body: body, store: "The \(name)"
+    ).run(logger: logger)
     try file.write(record)
     try ImageDirectory(path: partial(id)).flush()
     do {

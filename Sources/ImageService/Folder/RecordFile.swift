@@ -41,8 +41,8 @@ extension ImageRecord {
   mutating func complete(_ receipt: Receipt, size: Int64, at time: Date = Date()) {
     status = .active
     self.size = size
-    osHashAlgo = "sha512"
-    osHashValue = receipt.sha512
+    osHashAlgo = receipt.algorithm.rawValue
+    osHashValue = receipt.hash
     updatedAt = time.formatted(.iso8601)
   }
 }

@@ -80,11 +80,15 @@ public final class SingleFileStore: ImageStore {
   /// Compares the length of the file and gives it its name.
   ///
   /// - Throws: `fileExists` if somebody took the name meanwhile.
-  public func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord {
+  public func finish(
+    _ id: UUID, receipt: Receipt, body: any ImageBody
+  ) async throws(ImageServiceError) -> ImageRecord {
     var record = try record(id)
     record.complete(receipt, size: try LocalPath.fileSize(partial(id)))
     record.file = path
-    try StoredImageCheck(record: record, receipt: receipt, store: "The \(name)").run(logger: logger)
+    try await StoredImageCheck(
+      record: record, receipt: receipt, body: body, store: "The \(name)"
+    ).run(logger: logger)
     try publish(id)
     // From here on delete(_:) removes the published file, since this store made it.
     images.withLock { $0[id] = record }

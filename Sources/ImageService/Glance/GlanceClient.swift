@@ -7,11 +7,13 @@ struct GlanceClient: Sendable {
   let transport: Transport
   let limits: TimeLimits
 
-  /// `GET /v2/images?limit=1`
-  func probe() async throws(ImageServiceError) {
-    let answer = try await send("GET", "images", query: "limit=1")
+  /// `GET /v2/images?limit=1&status=active`
+  ///
+  /// - Returns: the algorithm with which the service hashed its newest image, if there is one.
+  func probe() async throws(ImageServiceError) -> String? {
+    let answer = try await send("GET", "images", query: "limit=1&status=active")
     guard answer.status == 200 else { throw AnswerRefusal(answer, of: "listing images").error }
-    _ = try answer.decode(ImageList.self)
+    return try answer.decode(ImageList.self).images.first?.osHashAlgo
   }
 
   /// `GET /v2/info/usage`
@@ -35,9 +37,9 @@ struct GlanceClient: Sendable {
     }
   }
 
-  /// `GET /v2/images/{id}`
+  /// `GET /v2/images/{id}`, once: whoever asks for an image asks again.
   func show(_ id: UUID) async throws(ImageServiceError) -> HTTPAnswer {
-    try await send("GET", "images/\(id.path)")
+    try await send("GET", "images/\(id.path)", patiently: false)
   }
 
   /// `DELETE /v2/images/{id}`
@@ -45,57 +47,73 @@ struct GlanceClient: Sendable {
     try await send("DELETE", "images/\(id.path)")
   }
 
-  /// `PUT /v2/images/{id}/file`
+  /// `PUT /v2/images/{id}/file`, once.
   ///
-  /// The length goes into a header of its own, which Glance compares since version 31: the body
-  /// is chunked, so there is no Content-Length.
+  /// The body is chunked, so there is no Content-Length: URLSession on Linux sends a stream in no
+  /// other way. The length goes into a header of its own, which Glance takes since version 31. An
+  /// older Glance does not know it: with an S3 store it then holds the whole image in memory, and
+  /// with a Cinder store it extends the volume GiB by GiB. Nova's own uploads are chunked, too.
   ///
   /// - Parameter asksFirst: whether to ask for a `100 Continue` before the body. libcurl then waits a
   ///   second for it, which many a service in front of Glance never gives.
   func putFile(
-    _ id: UUID, body: any ImageBody, asksFirst: Bool,
-    progress: @escaping @Sendable (Int64) -> Void
-  ) async throws(ImageServiceError) -> (HTTPAnswer, Receipt?) {
-    var token = try await keystone.token(living: limits.tokenMargin)
-    var didRenew = false
-    while true {
-      var request = HTTPRequest(
-        method: "PUT",
-        url: try keystone.imageEndpoint(token).appending(path: "images/\(id.path)/file"),
-        headers: ["Content-Type": "application/octet-stream"],
-        token: token.secret)
-      // An empty header keeps libcurl from asking.
-      if !asksFirst { request.headers["Expect"] = "" }
-      if let count = body.byteCount { request.headers["x-openstack-image-size"] = "\(count)" }
-      let (answer, receipt) = try await transport.upload(request, body: body, progress: progress)
-      guard answer.status == 401, !didRenew else { return (answer, receipt) }
-      didRenew = true
-      token = try await keystone.replacement(of: token)
+    _ id: UUID, body: any ImageBody, hash: HashAlgorithm, token: Token, asksFirst: Bool = false,
+    progress: @escaping @Sendable (Int64) -> Void = { _ in }
+  ) async -> Transport.UploadOutcome {
+    let endpoint: URL
+    do throws(ImageServiceError) {
+      endpoint = try keystone.imageEndpoint(token)
+    } catch {
+      return Transport.UploadOutcome(result: .failure(error), receipt: nil, sentByteCount: 0)
     }
+    var request = HTTPRequest(
+      method: "PUT", url: endpoint.appending(path: "images/\(id.path)/file"),
+      headers: ["Content-Type": "application/octet-stream"], token: token.secret)
+    // An empty header keeps libcurl from asking.
+    if !asksFirst { request.headers["Expect"] = "" }
+    if let count = body.byteCount { request.headers["x-openstack-image-size"] = "\(count)" }
+    return await transport.upload(
+      request, body: body, hash: hash,
+      isSettled: { (try? await show(id)).map(ActivationWatch.isSettled) ?? false },
+      progress: progress)
   }
 
   private struct ImageList: Decodable {
-    struct Entry: Decodable {}
+    struct Entry: Decodable {
+      let osHashAlgo: String?
+
+      private enum CodingKeys: String, CodingKey { case osHashAlgo = "os_hash_algo" }
+
+      init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: CodingKeys.self)
+        // Only a hint: whatever else it is, the image's own record will tell.
+        osHashAlgo = try? object.decode(String.self, forKey: .osHashAlgo)
+      }
+    }
     let images: [Entry]
   }
 
   private func send(
-    _ method: String, _ path: String, query: String? = nil, json: Data? = nil
+    _ method: String, _ path: String, query: String? = nil, json: Data? = nil,
+    patiently: Bool = true
   ) async throws(ImageServiceError) -> HTTPAnswer {
     let token = try await keystone.token()
-    let answer = try await send(method, path, query: query, json: json, token: token)
+    let answer = try await send(
+      method, path, query: query, json: json, token: token, patiently: patiently)
     guard answer.status == 401 else { return answer }
     let renewed = try await keystone.replacement(of: token)
-    return try await send(method, path, query: query, json: json, token: renewed)
+    return try await send(
+      method, path, query: query, json: json, token: renewed, patiently: patiently)
   }
 
   private func send(
-    _ method: String, _ path: String, query: String?, json: Data?, token: Token
+    _ method: String, _ path: String, query: String?, json: Data?, token: Token, patiently: Bool
   ) async throws(ImageServiceError) -> HTTPAnswer {
     var url = try keystone.imageEndpoint(token).appending(path: path)
     if let query { url.append(queryItems: Self.items(query)) }
     return try await transport.send(
-      HTTPRequest(method: method, url: url, json: json, token: token.secret))
+      HTTPRequest(method: method, url: url, json: json, token: token.secret),
+      patiently: patiently)
   }
 
   private static func items(_ query: String) -> [URLQueryItem] {

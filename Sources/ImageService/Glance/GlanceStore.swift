@@ -3,11 +3,13 @@ public import Logging
 import Synchronization
 
 /// Images in OpenStack's image service, over its version 2 API.
-public struct GlanceStore: ImageStore {
+public final class GlanceStore: ImageStore {
   private let keystone: KeystoneSession
   private let client: GlanceClient
   private let limits: TimeLimits
   private let logger: Logger
+  /// What the service hashes images with, as far as is known.
+  private let hash = Mutex(HashAlgorithm.sha512)
 
   /// Nothing is sent before ``checkAccess()`` or another call.
   public init(credentials: Credentials, limits: TimeLimits = TimeLimits(), logger: Logger) {
@@ -24,16 +26,25 @@ public struct GlanceStore: ImageStore {
       ?? "Glance (Keystone at \(keystone.label))"
   }
 
-  /// Gets a token, finds the endpoint and lists one image.
+  /// Gets a token, finds the endpoint and lists one image, whose hash tells which algorithm the
+  /// service uses: a new image's record does not say before it is active.
   ///
   /// - Throws: `unauthorized`, `unreachable`, `badConfiguration` for a catalog without a fitting
   ///   endpoint, `badAnswer` if something else than Keystone or Glance answers.
   public func checkAccess() async throws(ImageServiceError) -> Requester? {
     let token = try await keystone.authenticate()
     let endpoint = try keystone.imageEndpoint(token)
-    try await client.probe()
+    for warning in keystone.endpointWarnings(token) { logger.warning("\(warning)") }
+    if let known = HashAlgorithm(service: try await client.probe()) {
+      hash.withLock { $0 = known }
+    }
     logger.debug("image service found", metadata: ["endpoint": "\(endpoint.label)"])
     return token.requester
+  }
+
+  /// Where images go, for a later process to find the same place.
+  package func identity() async throws(ImageServiceError) -> ServiceIdentity {
+    try keystone.identity(try await keystone.token())
   }
 
   /// Applies the rules of Glance and Nova; see ``NewImage/checkRules()``. Glance also refuses
@@ -83,57 +94,36 @@ public struct GlanceStore: ImageStore {
       throw ImageServiceError(
         .badAnswer,
         reason:
-          "\(answer.request.label) created image \(record.id.path) in place of \(image.id.path).",
+          "\(answer.request.route) created image \(record.id.path) in place of \(image.id.path).",
         remedy: "Delete it with: openstack image delete \(record.id.path)")
     }
     logger.info("image created", metadata: ["id": "\(image.id.path)"])
     return record
   }
 
-  /// With less than this many bytes sent, a broken connection may be a refusal whose answer was lost.
-  private static let earlyByteCount: Int64 = 16 << 20
-
-  /// Sends the bytes in one chunked request, with a token that lives for a while. A refused token
-  /// is renewed once, and everything is sent again.
-  ///
-  /// A service that refuses may close before it has read what was sent by then, and its answer is
-  /// lost with the connection. Asked before the body is sent, it gives it. And an image that someone
-  /// deleted, maybe to stop this, is an error, not a broken connection that is worth another try.
+  /// Sends the bytes, and asks what became of them if the service does not say; see ``FileUpload``.
   public func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
   ) async throws(ImageServiceError) -> Receipt {
-    let sent = Mutex<Int64>(0)
-    let answer: HTTPAnswer
-    let receipt: Receipt?
-    do {
-      (answer, receipt) = try await client.putFile(id, body: body, asksFirst: false) { count in
-        sent.withLock { $0 = count }
-        progress(count)
-      }
-    } catch let error where error.code == .connectionLost {
-      let isEarly = sent.withLock { $0 } < Self.earlyByteCount
-      guard let refusal = await refusal(of: id, isEarly: isEarly) else { throw error }
-      (answer, receipt) = (refusal, nil)
-    }
-    guard answer.isSuccess else { throw UploadRefusal(answer, id: id).error }
-    guard let receipt else {
-      throw ImageServiceError(
-        .badAnswer,
-        reason:
-          "\(answer.request.label) was answered with status \(answer.status) before the whole "
-          + "image was sent.",
-        remedy: "Check that no proxy stands between this machine and Glance.")
-    }
+    let receipt = try await FileUpload(
+      id: id, body: body, hash: hash.withLock { $0 }, client: client, limits: limits,
+      logger: logger, progress: progress
+    ).run()
     logger.info(
       "image sent", metadata: ["id": "\(id.path)", "bytes": "\(receipt.byteCount)"])
     return receipt
   }
 
-  /// Asks until the image is active, then compares length and SHA-512. Where the service hashes
-  /// with another algorithm, only the length is compared, which is logged as a warning.
-  public func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord {
-    let record = try await ActivationWatch(id: id, client: client, limits: limits).run()
-    try StoredImageCheck(record: record, receipt: receipt, store: name).run(logger: logger)
+  /// Asks until the image is active, then compares length and hash. If the service hashes with
+  /// another algorithm than expected, the body is read once more; see ``StoredImageCheck``.
+  public func finish(
+    _ id: UUID, receipt: Receipt, body: any ImageBody
+  ) async throws(ImageServiceError) -> ImageRecord {
+    let record = try await ActivationWatch(
+      id: id, byteCount: receipt.byteCount, client: client, limits: limits, logger: logger
+    ).run()
+    try await StoredImageCheck(record: record, receipt: receipt, body: body, store: name)
+      .run(logger: logger)
     logger.info("image active", metadata: ["id": "\(id.path)"])
     return record
   }
@@ -147,42 +137,6 @@ public struct GlanceStore: ImageStore {
       throw AnswerRefusal(answer, of: "deleting image \(id.path)").error
     }
     logger.info("image deleted", metadata: ["id": "\(id.path)"])
-  }
-
-  /// Looks whether the image is still there; early on, asks for an upload without ever sending it:
-  /// what the service says before it wants the body.
-  ///
-  /// - Returns: its refusal; nil where it would take the body, or holds the image for the upload that
-  ///   broke.
-  private func refusal(of id: UUID, isEarly: Bool) async -> HTTPAnswer? {
-    if let look = try? await client.show(id), [404, 410].contains(look.status) { return look }
-    guard isEarly else { return nil }
-    let question = try? await client.putFile(id, body: Question(), asksFirst: true) { _ in }
-    // What a service says before it wants the body; the rest, a conflict among it, may be about the
-    // upload that broke.
-    guard let answer = question?.0, [401, 403, 413, 415, 503].contains(answer.status) else {
-      return nil
-    }
-    return answer
-  }
-
-  /// A body that is never sent: it keeps its reader waiting for longer than libcurl waits for a
-  /// `100 Continue`, and then fails, which breaks the connection.
-  private struct Question: ImageBody {
-    struct Unanswered: Error {}
-
-    let byteCount: Int64? = nil
-
-    func makeReader() -> any ImageBodyReader { Reader() }
-
-    private final class Reader: ImageBodyReader {
-      func read(upTo limit: Int) throws -> Data? {
-        Thread.sleep(forTimeInterval: 2)
-        throw Unanswered()
-      }
-
-      func close() {}
-    }
   }
 
   private func record(_ id: UUID) async throws(ImageServiceError) -> ImageRecord {

@@ -39,10 +39,49 @@ final class KeystoneSession: Sendable {
   /// - Throws: `badConfiguration` if the catalog has no such endpoint.
   func imageEndpoint(_ token: Token) throws(ImageServiceError) -> URL {
     if let url = credentials.imageEndpoint { return url }
-    let text = try token.catalog.imageEndpoint(
+    return try url(of: try catalogEndpoints(token)[0])
+  }
+
+  /// Who and where, in ids.
+  func identity(_ token: Token) throws(ImageServiceError) -> ServiceIdentity {
+    let region = credentials.imageEndpoint == nil ? try catalogEndpoints(token)[0].place : nil
+    return ServiceIdentity(
+      keystone: credentials.authURL.label, project: token.requester.projectID,
+      region: region ?? credentials.region, endpoint: try imageEndpoint(token).label)
+  }
+
+  /// What a user should know of the endpoint that was taken, one sentence each.
+  func endpointWarnings(_ token: Token) -> [String] {
+    guard credentials.imageEndpoint == nil, let endpoints = try? catalogEndpoints(token),
+      let taken = try? url(of: endpoints[0])
+    else { return [] }
+    var warnings: [String] = []
+    let regions = Set(endpoints.compactMap(\.place)).sorted()
+    if credentials.region == nil, regions.count > 1 {
+      let list = AnswerExcerpt.clean(regions.joined(separator: ", "), limit: 200)
+      warnings.append(
+        "the image goes to region \(endpoints[0].place ?? "without a name"), the first of \(list); "
+          + "set OS_REGION_NAME to choose")
+    }
+    if credentials.authURL.scheme == "https", taken.scheme == "http" {
+      warnings.append(
+        "Keystone is reached over https, but the image endpoint in its catalog is \(taken.label): "
+          + "the token and the image are sent unencrypted")
+    }
+    return warnings
+  }
+
+  private func catalogEndpoints(
+    _ token: Token
+  ) throws(ImageServiceError) -> [ServiceCatalog.Endpoint] {
+    try token.catalog.imageEndpoints(
       region: credentials.region, interfaces: credentials.interfaces)
-    return try ServiceURL.base(
-      text, version: "v2", source: "The image endpoint in the service catalog")
+  }
+
+  private func url(of endpoint: ServiceCatalog.Endpoint) throws(ImageServiceError) -> URL {
+    try ServiceURL.base(
+      endpoint.url, version: "v2", source: "The image endpoint in the service catalog",
+      override: "OS_IMAGE_ENDPOINT_OVERRIDE")
   }
 
   /// The identity service, for messages.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The `OS_*` variables of a shell, as an openrc file sets them.
 ///
 /// An empty variable counts as not set, as for the `openstack` command.
@@ -28,11 +30,15 @@ public struct OpenStackEnvironment: Sendable {
   /// What is set but has no effect, one sentence each.
   public var warnings: [String] {
     var warnings: [String] = []
-    if let path = first("OS_CACERT") {
+    if let path = first("OS_CACERT"), !Self.isSystemBundle(path) {
       warnings.append(
         "OS_CACERT=\(path.quoted) has no effect: certificates are checked with the "
           + "system's CA bundle. Copy the CA into /usr/local/share/ca-certificates and run "
           + "update-ca-certificates.")
+    }
+    for name in Self.ignored where first(name) != nil {
+      warnings.append(
+        "\(name) has no effect; to choose the image endpoint, set OS_IMAGE_ENDPOINT_OVERRIDE.")
     }
     if let value = first("OS_INSECURE"), ["1", "true", "yes", "on"].contains(value.lowercased()) {
       warnings.append(
@@ -40,6 +46,23 @@ public struct OpenStackEnvironment: Sendable {
           + "/usr/local/share/ca-certificates and run update-ca-certificates.")
     }
     return warnings
+  }
+
+  /// What other clients take for the image endpoint.
+  private static let ignored = [
+    "OS_IMAGE_URL", "OS_ENDPOINT_OVERRIDE", "OS_IMAGE_SERVICE_TYPE", "OS_IMAGE_SERVICE_NAME",
+  ]
+
+  /// Where the usual distributions keep the bundle that URLSession uses.
+  private static let systemBundles = [
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs", "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+  ]
+
+  private static func isSystemBundle(_ path: String) -> Bool {
+    func resolved(_ path: String) -> String { URL(filePath: path).resolvingSymlinksInPath().path }
+    return systemBundles.contains { resolved($0) == resolved(path) }
   }
 
   /// Reads the credentials.
@@ -121,6 +144,14 @@ public struct OpenStackEnvironment: Sendable {
       try refuse(
         "OS_AUTH_TYPE was \(type.quoted); only password and v3password are supported.",
         "Set OS_AUTH_TYPE=password, with OS_USERNAME and OS_PASSWORD.")
+    }
+    if first("OS_PASSWORD") == nil,
+      let name = ["OS_APPLICATION_CREDENTIAL_ID", "OS_APPLICATION_CREDENTIAL_NAME", "OS_TOKEN"]
+        .first(where: { first($0) != nil })
+    {
+      try refuse(
+        "\(name) is set, but only a user's password is supported yet.",
+        "Set OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME.")
     }
     if let version = first("OS_IDENTITY_API_VERSION"), !version.hasPrefix("3") {
       try refuse(

@@ -27,20 +27,22 @@ struct ServiceCatalog: Sendable, Equatable {
   /// The official type first, then one that some clouds register beside or in place of it.
   static let imageTypes = ["image", "imagev2"]
 
-  /// The URL of the image service, as the catalog has it.
+  /// The endpoints of the image service that fit equally well, as the catalog has them; the first is
+  /// the one to take, as for the `openstack` command.
   ///
   /// The exact type wins over an alias, an earlier interface over a later one.
   ///
+  /// - Returns: one at least.
   /// - Throws: `badConfiguration`, listing what the catalog does have.
-  func imageEndpoint(region: String?, interfaces: [String]) throws(ImageServiceError) -> String {
+  func imageEndpoints(
+    region: String?, interfaces: [String]
+  ) throws(ImageServiceError) -> [Endpoint] {
     for type in Self.imageTypes {
       for interface in interfaces {
-        for endpoint in services.lazy.filter({ $0.type == type }).flatMap(\.endpoints)
-        where endpoint.interface == interface && !endpoint.url.isEmpty
-          && (region == nil || endpoint.place == region)
-        {
-          return endpoint.url
+        let found = services.filter { $0.type == type }.flatMap(\.endpoints).filter {
+          $0.interface == interface && !$0.url.isEmpty && (region == nil || $0.place == region)
         }
+        if !found.isEmpty { return found }
       }
     }
     throw missing(region: region, interfaces: interfaces)
@@ -50,7 +52,7 @@ struct ServiceCatalog: Sendable, Equatable {
     guard !services.isEmpty else {
       return ImageServiceError(
         .badConfiguration,
-        reason: "The token's service catalog was empty.",
+        reason: "The token's service catalog is empty.",
         remedy: "Set OS_IMAGE_ENDPOINT_OVERRIDE, or ask for a role in the project.")
     }
     let images = services.filter { Self.imageTypes.contains($0.type) }.flatMap(\.endpoints)
@@ -60,7 +62,7 @@ struct ServiceCatalog: Sendable, Equatable {
       return ImageServiceError(
         .badConfiguration,
         reason:
-          "The service catalog had no image service, only \(AnswerExcerpt.clean(types, limit: 200)).",
+          "The service catalog has no image service, only \(AnswerExcerpt.clean(types, limit: 200)).",
         remedy: "Set OS_IMAGE_ENDPOINT_OVERRIDE to the URL of Glance.")
     }
     let there = Set(images.map { "\($0.interface) in \($0.place ?? "no region")" }).sorted()
@@ -70,8 +72,34 @@ struct ServiceCatalog: Sendable, Equatable {
     return ImageServiceError(
       .badConfiguration,
       reason:
-        "The service catalog had no image endpoint \(wanted); it had "
+        "The service catalog has no image endpoint \(wanted); it has "
         + "\(AnswerExcerpt.clean(there, limit: 200)).",
       remedy: "Set OS_REGION_NAME and OS_INTERFACE to one of these.")
   }
+}
+
+extension ServiceCatalog: Decodable {
+  /// Reads the catalog of a token. An entry that makes no sense is left out: it is some other
+  /// service's, or the image service is then missing, which is said.
+  init(from decoder: any Decoder) throws {
+    services = try [Lenient<Service>](from: decoder).compactMap(\.value)
+  }
+}
+
+extension ServiceCatalog.Service {
+  private enum CodingKeys: String, CodingKey { case type, endpoints }
+
+  init(from decoder: any Decoder) throws {
+    let object = try decoder.container(keyedBy: CodingKeys.self)
+    type = try object.decode(String.self, forKey: .type)
+    endpoints = try object.decode([Lenient<ServiceCatalog.Endpoint>].self, forKey: .endpoints)
+      .compactMap(\.value)
+  }
+}
+
+/// A value that is left out if it cannot be read.
+private struct Lenient<Value: Decodable>: Decodable {
+  let value: Value?
+
+  init(from decoder: any Decoder) { value = try? Value(from: decoder) }
 }

@@ -28,7 +28,7 @@ struct Token: Sendable, Equatable {
     }
     self.secret = Secret(secret)
     requester = Requester(userID: token.user.id, projectID: project.id)
-    catalog = ServiceCatalog(services: token.catalog ?? [])
+    catalog = token.catalog ?? ServiceCatalog(services: [])
     // The difference of Keystone's own times does not depend on this machine's clock being right.
     if let issued = Self.date(token.issuedAt), let expires = Self.date(token.expiresAt) {
       end = .now + .seconds(expires.timeIntervalSince(issued))
@@ -53,7 +53,7 @@ struct Token: Sendable, Equatable {
   private struct Content: Decodable {
     let user: Identified
     let project: Identified?
-    let catalog: [ServiceCatalog.Service]?
+    let catalog: ServiceCatalog?
     let issuedAt: String?
     let expiresAt: String?
 

@@ -20,6 +20,7 @@ final class BodyPump: @unchecked Sendable {
   static let capacity = 4
 
   private let body: any ImageBody
+  private let algorithm: HashAlgorithm
   private let progress: @Sendable (Int64) -> Void
   private let condition = NSCondition()
   private var chunks: [Data] = []
@@ -33,8 +34,12 @@ final class BodyPump: @unchecked Sendable {
   private var lastTake = ContinuousClock.now
   private var onProducerEnd: [CheckedContinuation<Void, Never>] = []
 
-  init(body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void) {
+  init(
+    body: any ImageBody, hash algorithm: HashAlgorithm = .sha512,
+    progress: @escaping @Sendable (Int64) -> Void
+  ) {
     self.body = body
+    self.algorithm = algorithm
     self.progress = progress
   }
 
@@ -144,7 +149,7 @@ final class BodyPump: @unchecked Sendable {
   private func readAll() throws -> Receipt? {
     let reader = try body.makeReader()
     defer { reader.close() }
-    var hash = ImageHash(expected: body.byteCount)
+    var hash = ImageHash(algorithm, expected: body.byteCount)
     while let data = try reader.read(upTo: Self.chunkSize) {
       try hash.update(data)
       guard put(data) else { return nil }

@@ -4,6 +4,10 @@ import FoundationNetworking
 import Synchronization
 
 /// One request and its answer over a connection of their own: the delegate of one URLSession.
+///
+/// URLSession on Linux takes HTTP/2 wherever an https server offers it, and cannot be told not to.
+/// Uploads are slower on it (about 1.5 times), and a refusal that comes early is often lost with the
+/// stream: then the image is asked for, as after every upload whose answer is lost.
 final class Exchange: NSObject, URLSessionDataDelegate, Sendable {
   /// Why this side ended the exchange.
   enum Abort: Sendable {
@@ -12,6 +16,8 @@ final class Exchange: NSObject, URLSessionDataDelegate, Sendable {
     case stalled
     /// Bytes of the answer came now and then, but never all.
     case overdue
+    /// The image's state shows how the upload ended; its answer need not come any more.
+    case settled
     /// The body would have had to be sent again from its start, on the same stream.
     case rewind
   }

@@ -40,9 +40,19 @@ struct HTTPAnswer: Sendable {
     return Redaction(request).line(type, limit: 80)
   }
 
-  /// `: <what the service said>`, or nothing if it said nothing readable.
+  /// The id under which the service logged the request: what its operator needs to find the cause.
+  var requestID: String? {
+    guard let id = header("X-Openstack-Request-Id") else { return nil }
+    let line = Redaction(request).line(id, limit: 60)
+    return line.isEmpty ? nil : line
+  }
+
+  /// `: <what the service said> (<request id>).`, or only a full stop if it said nothing readable.
   var explanation: String {
-    guard let text = AnswerExcerpt(self).text else { return "." }
-    return ": \(text)" + (text.last.map { ".!?…".contains($0) } == true ? "" : ".")
+    let id = requestID.map { " (\($0))" } ?? ""
+    guard let text = AnswerExcerpt(self).text else { return id + "." }
+    guard let end = text.last, ".!?…".contains(end) else { return ": \(text)\(id)." }
+    guard !id.isEmpty else { return ": \(text)" }
+    return ": " + (end == "." ? String(text.dropLast()) : text) + id + "."
   }
 }

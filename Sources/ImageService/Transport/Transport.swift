@@ -12,26 +12,57 @@ struct Transport: Sendable {
   let limits: TimeLimits
   let logger: Logger
 
-  /// Sends a small request. One whose connection breaks is sent again, so it must be harmless to
-  /// do it twice.
-  func send(_ request: HTTPRequest) async throws(ImageServiceError) -> HTTPAnswer {
-    var attempt = 1
+  /// Sends a small request, which must be harmless to send twice.
+  ///
+  /// - Parameter patiently: whether to send it again while the service is away or busy; see
+  ///   ``Backoff``.
+  func send(
+    _ request: HTTPRequest, patiently: Bool = true
+  ) async throws(ImageServiceError) -> HTTPAnswer {
+    var backoff = Backoff(limits: limits)
     while true {
-      do {
-        var answer = try await sendOnce(request)
+      let outcome = await outcome(of: request)
+      let attempt = backoff.attempt
+      guard patiently, let pause = backoff.pause(after: outcome) else {
+        var answer = try outcome.get()
         answer.attempts = attempt
-        logger.debug(
-          "answered",
-          metadata: ["request": "\(request.label)", "status": "\(answer.status)"])
         return answer
-      } catch {
-        guard error.code == .connectionLost, attempt <= limits.retries else { throw error }
-        logger.debug(
-          "connection lost, sending again",
-          metadata: ["request": "\(request.label)", "attempt": "\(attempt)"])
-        attempt += 1
+      }
+      let what =
+        switch outcome {
+        case .success(let answer): "was answered with status \(answer.status)"
+        case .failure(let error): "failed (\(error.code))"
+        }
+      // A short disturbance is not worth a line on the terminal.
+      logger.log(
+        level: attempt == 3 ? .warning : .info,
+        "\(request.route) \(what) and is sent again in \(pause.text)",
+        metadata: ["attempt": "\(attempt)"])
+      guard (try? await Task.sleep(for: pause)) != nil else {
+        throw ImageServiceError(
+          .cancelled, reason: "\(request.label) was cancelled.",
+          remedy: "Start again when you are ready.")
       }
     }
+  }
+
+  private func outcome(of request: HTTPRequest) async -> Result<HTTPAnswer, ImageServiceError> {
+    do throws(ImageServiceError) {
+      let answer = try await sendOnce(request)
+      log(answer)
+      return .success(answer)
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func log(_ answer: HTTPAnswer) {
+    var metadata: Logger.Metadata = [
+      "request": "\(answer.request.label)", "status": "\(answer.status)",
+    ]
+    if let id = answer.requestID { metadata["request_id"] = "\(id)" }
+    // A refusal goes into the log file with the id that the service's operator will ask for.
+    logger.log(level: answer.isSuccess ? .debug : .info, "answered", metadata: metadata)
   }
 
   private func sendOnce(_ request: HTTPRequest) async throws(ImageServiceError) -> HTTPAnswer {
@@ -47,26 +78,49 @@ struct Transport: Sendable {
     ).answer()
   }
 
+  /// How an upload ended.
+  struct UploadOutcome: Sendable {
+    let result: Result<HTTPAnswer, ImageServiceError>
+    /// What was sent; nil unless all of it was handed to the network.
+    let receipt: Receipt?
+    /// How many bytes were handed to the network.
+    let sentByteCount: Int64
+    /// Whether a redirect was refused: then the service itself never got the body.
+    var isRedirected = false
+  }
+
   /// Sends a request with a streamed body, once.
   ///
-  /// - Returns: the answer, and the receipt if the whole body was sent. An answer that came early
-  ///   has none.
+  /// - Parameters:
+  ///   - hash: what the receipt is to have.
+  ///   - isSettled: asked now and then after the last byte, while the answer does not come; true
+  ///     gives the answer up.
   func upload(
-    _ request: HTTPRequest, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void
-  ) async throws(ImageServiceError) -> (HTTPAnswer, Receipt?) {
-    let pump = BodyPump(body: body, progress: progress)
-    let exchange = Exchange(
-      request, pump: pump, idle: limits.uploadAnswer, answerLimit: Self.answerLimit)
-    let idle = limits.idle
+    _ request: HTTPRequest, body: any ImageBody, hash: HashAlgorithm = .sha512,
+    isSettled: @escaping @Sendable () async -> Bool = { false },
+    progress: @escaping @Sendable (Int64) -> Void
+  ) async -> UploadOutcome {
+    let pump = BodyPump(body: body, hash: hash, progress: progress)
     // URLSession has one idle limit for sending and for waiting for the answer. The second must be
     // generous, so the first is watched here.
-    let whole = limits.uploadAnswer + limits.answer
+    let patience = limits.afterUpload(of: body.byteCount ?? 0)
+    let exchange = Exchange(
+      request, pump: pump, idle: patience, answerLimit: Self.answerLimit)
+    let limits = limits
     let watch = Task.detached {
       var sent: ContinuousClock.Instant?
-      while (try? await Task.sleep(for: idle / 10)) != nil {
-        if pump.stalledFor > idle { exchange.abort(.stalled) }
-        if pump.receipt != nil { sent = sent ?? .now }
-        if let sent, .now - sent > whole { exchange.abort(.overdue) }
+      var looked = ContinuousClock.now
+      while (try? await Task.sleep(for: min(limits.stall / 10, limits.lookPause))) != nil {
+        if pump.stalledFor > limits.stall { exchange.abort(.stalled) }
+        guard pump.receipt != nil else { continue }
+        if sent == nil { looked = .now }
+        let since = sent ?? .now
+        sent = since
+        if .now - since > patience + limits.answer { exchange.abort(.overdue) }
+        if .now - looked >= limits.lookPause {
+          if await isSettled() { exchange.abort(.settled) }
+          looked = .now
+        }
       }
     }
     pump.start()
@@ -78,10 +132,18 @@ struct Transport: Sendable {
     pump.stop()
     // The caller may take the disk away once this returns, so no read may be under way then.
     await pump.producerEnded()
-    let answer = try TransferVerdict(
+    let verdict = TransferVerdict(
       request: request, outcome: outcome, limits: limits, answerLimit: Self.answerLimit,
-      bodyFailure: bodyFailure, sent: pump.takenByteCount
-    ).answer()
-    return (answer, receipt)
+      bodyFailure: bodyFailure, sent: pump.takenByteCount)
+    do throws(ImageServiceError) {
+      let answer = try verdict.answer()
+      log(answer)
+      return UploadOutcome(
+        result: .success(answer), receipt: receipt, sentByteCount: pump.takenByteCount)
+    } catch {
+      return UploadOutcome(
+        result: .failure(error), receipt: receipt, sentByteCount: pump.takenByteCount,
+        isRedirected: outcome.redirect != nil)
+    }
   }
 }

@@ -36,7 +36,7 @@ import Testing
     #expect(record.status == .active)
     #expect(record.size == 3_000_000)
     #expect(record.osHashAlgo == "sha512")
-    #expect(record.osHashValue == receipt.sha512)
+    #expect(record.osHashValue == receipt.hash)
     #expect(record.properties == ["hw_disk_bus": "virtio"])
   }
 

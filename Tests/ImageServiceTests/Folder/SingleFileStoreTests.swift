@@ -22,7 +22,7 @@ import Testing
     #expect(try folder.contents("web.qcow2") == body.data)
     #expect(try folder.mode("web.qcow2") == 0o600)
     #expect(record.status == .active)
-    #expect(record.osHashValue == Fixture.receipt(body.data).sha512)
+    #expect(record.osHashValue == Fixture.receipt(body.data).hash)
     try await store.delete(Fixture.imageID)
     #expect(try folder.entries().isEmpty)
   }

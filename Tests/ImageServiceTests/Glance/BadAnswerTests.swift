@@ -102,7 +102,7 @@ import Testing
   }
 
   @Test func aGetIsRedirectedWithinTheSameServiceOnly() async throws {
-    let path = "/v2/images?limit=1"
+    let path = "/v2/images?limit=1&status=active"
     try await StubServer.run([
       .token(), Step("GET", path, .answer(302, headers: ["Location": "/v2/other"])),
       Step("GET", "/v2/other", .json(200, #"{"images": []}"#)),

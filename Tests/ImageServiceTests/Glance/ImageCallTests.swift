@@ -58,9 +58,10 @@ import Testing
     try await StubServer.run([
       .token(), Step("POST", "/v2/images", .html(status, "Title", "because of this")),
     ]) { server in
-      let error = try await Fixture.failure {
-        try await Fixture.glance(server).create(Fixture.image)
-      }
+      var limits = Fixture.limits
+      limits.retries = 0
+      let store = try Fixture.glance(server, limits: limits)
+      let error = try await Fixture.failure { try await store.create(Fixture.image) }
       #expect(error.code == code)
       #expect(error.reason.contains("because of this"))
       #expect(error.reason.contains("\(server.url)/v2/images"))

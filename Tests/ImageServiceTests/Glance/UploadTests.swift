@@ -47,9 +47,9 @@ import Testing
   static let statuses: [(Int, ImageServiceError.Code, String)] = [
     (400, .badRequest, "another number of bytes"),
     (403, .forbidden, "policy"),
-    (404, .imageGone, "deleted by someone"),
+    (404, .imageGone, "someone deleted it"),
     (409, .conflict, "not queued"),
-    (410, .imageGone, "deleted by someone"),
+    (410, .imageGone, "someone deleted it"),
     (413, .tooLarge, "quota"),
     (415, .unsupportedMedia, "disk_format"),
     (500, .unavailable, "failed"),
@@ -61,9 +61,12 @@ import Testing
   func aRefusalAfterTheBodySaysWhatItMeans(
     status: Int, code: ImageServiceError.Code, text: String
   ) async throws {
-    try await StubServer.run([
-      .token(), Step("PUT", Self.path, .html(status, "Title", "the detail")),
-    ]) {
+    let isAsked = ![400, 403, 404, 413, 415].contains(status)
+    let look = Step("GET", Self.imagePath, .json(200, Fixture.record(status: "queued")))
+    try await StubServer.run(
+      [.token(), Step("PUT", Self.path, .html(status, "Title", "the detail"))]
+        + (isAsked ? [look] : [])
+    ) {
       let error = try await Self.failure($0, PatternBody(200_000))
       #expect(error.code == code)
       #expect(error.reason.contains(text))
@@ -80,7 +83,7 @@ import Testing
     let seen = try await StubServer.run([
       .token(), Step("PUT", Self.path, .early(status, afterBodyBytes: afterBytes, "no")),
     ]) {
-      let error = try await Self.failure($0, PatternBody(5_000_000))
+      let error = try await Self.failure($0, PatternBody(20_000_000))
       #expect(error.code == Self.statuses.first { $0.0 == status }?.1)
     }
     #expect(!seen[1].isComplete)
@@ -90,7 +93,7 @@ import Testing
   func aRefusedTokenIsRenewedAndEverythingSentAgain(
     afterBytes: Int, challenge: String
   ) async throws {
-    let body = PatternBody(2_000_000)
+    let body = PatternBody(20_000_000)
     let seen = try await StubServer.run([
       .token("old"),
       Step(
@@ -99,7 +102,7 @@ import Testing
       .token("new"), Step("PUT", Self.path, .answer(204)),
     ]) {
       let receipt = try await Fixture.glance($0).upload(Self.id, body: body) { _ in }
-      #expect(receipt.byteCount == 2_000_000)
+      #expect(receipt.byteCount == 20_000_000)
     }
     let complete = try #require(seen.last)
     #expect(complete.headers["x-auth-token"] == "new")
@@ -109,7 +112,7 @@ import Testing
   @Test func aTokenRefusedTwiceIsUnauthorized() async throws {
     let refusal = Step("PUT", Self.path, .early(401, afterBodyBytes: 0))
     try await StubServer.run([.token("old"), refusal, .token("new"), refusal]) {
-      let error = try await Self.failure($0, PatternBody(100_000))
+      let error = try await Self.failure($0, PatternBody(20_000_000))
       #expect(error.code == .unauthorized)
     }
   }
@@ -128,11 +131,12 @@ import Testing
     #expect(seen[3].headers["x-auth-token"] == "long")
   }
 
-  @Test(arguments: [500_000, nil] as [Int?])
-  func aConnectionThatBreaksEarlyIsAskedForTheReason(afterBytes: Int?) async throws {
+  @Test(arguments: [(500_000, "saving"), (nil, "queued")] as [(Int?, String)])
+  func aConnectionThatBreaksEarlyIsAskedForTheReason(afterBytes: Int?, status: String) async throws
+  {
     let seen = try await StubServer.run([
       .token(), Step("PUT", Self.path, .hangUp(afterBodyBytes: afterBytes)),
-      Step("GET", Self.imagePath, .json(200, Fixture.record(status: "saving"))),
+      Step("GET", Self.imagePath, .json(200, Fixture.record(status: status))),
       Step("PUT", Self.path, .early(413, afterBodyBytes: 0)),
     ]) {
       let error = try await Self.failure($0, PatternBody(5_000_000))
@@ -153,7 +157,7 @@ import Testing
       let error = try await Self.failure($0, PatternBody(40_000_000))
       #expect(error.code == .imageGone)
       #expect(!error.isTransient)
-      #expect(error.reason.contains("image \(Fixture.id) was deleted by someone meanwhile"))
+      #expect(error.reason.contains("image \(Fixture.id) does not exist any more"))
     }
   }
 

@@ -12,25 +12,27 @@ import Testing
   ) async throws -> Receipt? {
     let request = HTTPRequest(
       method: "PUT", url: try #require(URL(string: server.url + path)), token: Secret("t"))
-    return try await Transport(limits: limits, logger: Fixture.quiet)
-      .upload(request, body: body) { _ in }.1
+    let outcome = await Transport(limits: limits, logger: Fixture.quiet)
+      .upload(request, body: body) { _ in }
+    _ = try outcome.result.get()
+    return outcome.receipt
   }
 
   @Test func aServiceThatTakesNoMoreBytesTimesOut() async throws {
     var limits = Fixture.limits
-    limits.idle = .seconds(2)
+    limits.stall = .seconds(2)
     try await StubServer.run([Step("PUT", Self.path, .stall(afterBodyBytes: 100_000))]) { server in
       let error = try await Fixture.failure {
         try await Self.upload(server, PatternBody(30_000_000), limits: limits)
       }
       #expect(error.code == .timedOut)
-      #expect(error.reason.contains("took no bytes for 2.0 seconds"))
+      #expect(error.reason.contains("took no bytes for 2 s"))
     }
   }
 
   @Test func aSlowDiskIsNotTakenForASlowNetwork() async throws {
     var limits = Fixture.limits
-    limits.idle = .seconds(3)
+    limits.stall = .seconds(3)
     try await StubServer.run([Step("PUT", Self.path, .answer(204))]) { server in
       let body = PatternBody(50_000, firstDelay: 4)
       let receipt = try await Self.upload(server, body, limits: limits)
@@ -40,13 +42,13 @@ import Testing
 
   @Test func anAnswerThatNeverComesTimesOut() async throws {
     var limits = Fixture.limits
-    limits.uploadAnswer = .seconds(2)
+    limits.patience = .seconds(2)
     try await StubServer.run([Step("PUT", Self.path, .silence)]) { server in
       let error = try await Fixture.failure {
         try await Self.upload(server, PatternBody(1000), limits: limits)
       }
       #expect(error.code == .timedOut)
-      #expect(error.reason.contains("no answer within 2.0 seconds after 1000 bytes"))
+      #expect(error.reason.contains("no answer within 2 s after 1000 bytes"))
     }
   }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct AuthenticationTests {
   @Test func aUserAndAProjectByNameAreSentWithTheirDomains() async throws {
     let seen = try await StubServer.run([
-      .token(), Step("GET", "/v2/images?limit=1", .json(200, #"{"images": []}"#)),
+      .token(), Step("GET", "/v2/images?limit=1&status=active", .json(200, #"{"images": []}"#)),
     ]) { server in
       let requester = try await Fixture.glance(server).checkAccess()
       #expect(requester == Requester(userID: "user-1", projectID: "project-1"))
@@ -22,7 +22,7 @@ import Testing
 
   @Test func aUserAndAProjectByIdNeedNoDomain() async throws {
     let seen = try await StubServer.run([
-      .token(), Step("GET", "/v2/images?limit=1", .json(200, #"{"images": []}"#)),
+      .token(), Step("GET", "/v2/images?limit=1&status=active", .json(200, #"{"images": []}"#)),
     ]) { server in
       let credentials = try Credentials(
         authURL: server.url + "/v3/", user: .id("u1"), password: Secret("x"), project: .id("p1"))
@@ -55,10 +55,10 @@ import Testing
     let seen = try await StubServer.run([
       .token("old"),
       Step(
-        "GET", "/v2/images?limit=1",
+        "GET", "/v2/images?limit=1&status=active",
         .answer(401, headers: ["WWW-Authenticate": "Keystone uri='http://h'"], "no")),
       .token("new"),
-      Step("GET", "/v2/images?limit=1", .json(200, #"{"images": []}"#)),
+      Step("GET", "/v2/images?limit=1&status=active", .json(200, #"{"images": []}"#)),
     ]) { server in
       _ = try await Fixture.glance(server).checkAccess()
     }
@@ -67,8 +67,8 @@ import Testing
 
   @Test func aTokenThatGlanceRefusesTwiceIsAnError() async throws {
     try await StubServer.run([
-      .token("old"), Step("GET", "/v2/images?limit=1", .answer(401)),
-      .token("new"), Step("GET", "/v2/images?limit=1", .answer(401)),
+      .token("old"), Step("GET", "/v2/images?limit=1&status=active", .answer(401)),
+      .token("new"), Step("GET", "/v2/images?limit=1&status=active", .answer(401)),
     ]) { server in
       let error = try await Fixture.failure { try await Fixture.glance(server).checkAccess() }
       #expect(error.code == .unauthorized)
@@ -86,7 +86,8 @@ import Testing
 
   @Test func aServerThatIsNotThereIsUnreachable() async throws {
     let credentials = try Fixture.credentials("http://127.0.0.1:9")
-    let store = GlanceStore(credentials: credentials, logger: Fixture.quiet)
+    let store = GlanceStore(
+      credentials: credentials, limits: Fixture.limits, logger: Fixture.quiet)
     let error = try await Fixture.failure { try await store.checkAccess() }
     #expect(error.code == .unreachable)
     #expect(error.reason.contains("http://127.0.0.1:9/v3/auth/tokens"))

@@ -95,6 +95,8 @@ import Testing
     (["OS_INTERFACE": "sideways"], "OS_INTERFACE"),
     (["OS_AUTH_URL": "h:5000"], "OS_AUTH_URL"),
     (["OS_IMAGE_ENDPOINT_OVERRIDE": "nonsense"], "OS_IMAGE_ENDPOINT_OVERRIDE"),
+    (["OS_PASSWORD": "", "OS_APPLICATION_CREDENTIAL_ID": "i"], "OS_APPLICATION_CREDENTIAL_ID"),
+    (["OS_PASSWORD": "", "OS_TOKEN": "t"], "only a user's password"),
   ])
   func whatIsNotSupportedIsSaidClearly(changes: [String: String], text: String) throws {
     let error = try #require(throws: ImageServiceError.self) {
@@ -116,6 +118,12 @@ import Testing
       (["OS_CACERT": "/ca.pem"], "update-ca-certificates"),
       (["OS_INSECURE": "true"], "OS_INSECURE"),
       (["OS_INSECURE": "false"], nil),
+      (["OS_CACERT": "/etc/ssl/certs/ca-certificates.crt"], nil),
+      (["OS_CACERT": "/etc/ssl/certs/../certs/ca-certificates.crt"], nil),
+      (["OS_IMAGE_URL": "http://g"], "OS_IMAGE_URL has no effect"),
+      (["OS_ENDPOINT_OVERRIDE": "http://g"], "OS_IMAGE_ENDPOINT_OVERRIDE"),
+      (["OS_IMAGE_SERVICE_TYPE": "x"], "OS_IMAGE_SERVICE_TYPE has no effect"),
+      (["OS_IMAGE_SERVICE_NAME": "x"], "OS_IMAGE_SERVICE_NAME has no effect"),
     ] as [([String: String], String?)])
   func whatHasNoEffectIsWarnedOf(changes: [String: String], text: String?) {
     let warnings = Self.environment(changes).warnings

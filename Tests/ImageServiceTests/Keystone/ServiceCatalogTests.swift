@@ -33,13 +33,14 @@ import Testing
   func theEndpointFitsRegionAndInterface(
     region: String?, interfaces: [String], url: String
   ) throws {
-    #expect(try Self.catalog.imageEndpoint(region: region, interfaces: interfaces) == url)
+    let endpoints = try Self.catalog.imageEndpoints(region: region, interfaces: interfaces)
+    #expect(endpoints.first?.url == url)
   }
 
   @Test(arguments: [("east", ["public"]), ("south", ["internal"]), ("empty", ["internal"])])
   func aMissingEndpointListsWhatIsThere(region: String, interfaces: [String]) throws {
     let error = try #require(throws: ImageServiceError.self) {
-      try Self.catalog.imageEndpoint(region: region, interfaces: interfaces)
+      try Self.catalog.imageEndpoints(region: region, interfaces: interfaces)
     }
     #expect(error.code == .badConfiguration)
     #expect(error.reason.contains(region))
@@ -50,14 +51,14 @@ import Testing
   @Test func aCatalogWithoutAnImageServiceListsItsTypes() throws {
     let catalog = ServiceCatalog(services: [.init(type: "compute", endpoints: [])])
     let error = try #require(throws: ImageServiceError.self) {
-      try catalog.imageEndpoint(region: nil, interfaces: ["public"])
+      try catalog.imageEndpoints(region: nil, interfaces: ["public"])
     }
     #expect(error.reason.contains("only compute"))
   }
 
   @Test func anEmptyCatalogIsNamedAsSuch() throws {
     let error = try #require(throws: ImageServiceError.self) {
-      try ServiceCatalog(services: []).imageEndpoint(region: nil, interfaces: ["public"])
+      try ServiceCatalog(services: []).imageEndpoints(region: nil, interfaces: ["public"])
     }
     #expect(error.reason.contains("empty"))
   }
@@ -74,11 +75,33 @@ import Testing
     ("http://h/identity/v3", "v3", "http://h/identity/v3"),
     ("http://h:5000/v2.0", "v3", "http://h:5000/v3"),
     ("http://h/vault", "v3", "http://h/vault/v3"),
-    ("http://[::1]:5000//", "v3", "http://[::1]:5000/v3"),
+    ("HTTP://Cloud.Example:80/Path", "v3", "http://cloud.example/Path/v3"),
+    ("https://h:443", "v3", "https://h/v3"), ("http://h:443", "v3", "http://h:443/v3"),
   ])
   func theVersionIsAppendedExactlyOnce(text: String, version: String, url: String) throws {
     #expect(
       try ServiceURL.base(text, version: version, source: "OS_AUTH_URL").absoluteString == url)
+  }
+
+  @Test(arguments: ["http://[::1]:5000", "https://[2001:db8::1]/identity/v3"])
+  func `an IPv6 address is refused with what to do`(_ text: String) throws {
+    let error = try #require(throws: ImageServiceError.self) {
+      try ServiceURL.base(text, version: "v3", source: "OS_AUTH_URL")
+    }
+    #expect(error.code == .badConfiguration)
+    #expect(error.reason.contains("OS_AUTH_URL has the IPv6 address "))
+    #expect(error.remedy.contains("Set OS_AUTH_URL to a URL with a host name"))
+  }
+
+  @Test func `an entry that makes no sense does not fail the whole catalog`() throws {
+    let json = """
+      [{"type": 7}, "odd", null, {"type": "image", "endpoints": [
+        {"interface": "public", "url": null}, 3,
+        {"interface": "public", "region": "one", "url": "http://one"}]}]
+      """
+    let catalog = try JSONDecoder().decode(ServiceCatalog.self, from: Data(json.utf8))
+    let endpoints = try catalog.imageEndpoints(region: nil, interfaces: ["public"])
+    #expect(endpoints.map(\.url) == ["http://one"])
   }
 
   @Test(arguments: [

@@ -20,8 +20,9 @@ enum Fixture {
 
   /// Limits that let a test fail fast, but leave room on a busy machine.
   static let limits = TimeLimits(
-    idle: .seconds(20), uploadAnswer: .seconds(20), activation: .seconds(20),
-    firstPause: .milliseconds(5), longestPause: .milliseconds(20))
+    idle: .seconds(20), stall: .seconds(20), patience: .seconds(20),
+    firstPause: .milliseconds(5), longestPause: .milliseconds(20), grace: .zero, retries: 2,
+    retryPause: .milliseconds(5))
 
   static func credentials(
     _ url: String, region: String? = nil, interfaces: [String] = ["public"]
@@ -54,12 +55,12 @@ enum Fixture {
 
   static func record(
     status: String, size: Int? = nil, sha512: String? = nil, algorithm: String = "sha512",
-    id: String = id
+    checksum: String? = nil, id: String = id
   ) -> String {
     """
     {"id": "\(id)", "name": "nightly", "status": "\(status)", "disk_format": "qcow2",
      "container_format": "bare", "size": \(size.map(String.init) ?? "null"),
-     "virtual_size": null, "checksum": null, "os_hidden": false,
+     "virtual_size": null, "checksum": \(checksum.map { "\"\($0)\"" } ?? "null"), "os_hidden": false,
      "os_hash_algo": \(sha512 == nil ? "null" : "\"\(algorithm)\""),
      "os_hash_value": \(sha512.map { "\"\($0)\"" } ?? "null"),
      "min_disk": 5, "min_ram": 0, "visibility": "private", "owner": "project-1",
@@ -75,7 +76,7 @@ enum Fixture {
     let digits = SHA512.hash(data: data).map {
       String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
     }
-    return Receipt(byteCount: Int64(data.count), sha512: digits.joined())
+    return Receipt(byteCount: Int64(data.count), hash: digits.joined())
   }
 
   /// Runs what must fail, and returns how it failed.
@@ -89,4 +90,11 @@ enum Fixture {
   }
 
   struct Unexpected: Error { let what: String }
+}
+
+extension ImageStore {
+  /// For a store that compares with the hash that was computed while sending.
+  func finish(_ id: UUID, receipt: Receipt) async throws(ImageServiceError) -> ImageRecord {
+    try await finish(id, receipt: receipt, body: PatternBody(0))
+  }
 }
