@@ -35,6 +35,20 @@ struct GlanceClient: Sendable {
     }
   }
 
+  /// `PATCH /v2/images/{id}`
+  func update(_ id: UUID, _ patch: PropertyPatch) async throws(ImageServiceError) -> HTTPAnswer {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let json = try? encoder.encode(patch) else {
+      throw ImageServiceError(
+        .invalidMetadata, reason: "The image's properties could not be written as JSON.",
+        remedy: "Check them for characters that are not text.")
+    }
+    return try await send(
+      "PATCH", "images/\(id.path)", json: json,
+      headers: ["Content-Type": PropertyPatch.contentType])
+  }
+
   /// `GET /v2/images/{id}`
   func show(_ id: UUID) async throws(ImageServiceError) -> HTTPAnswer {
     try await send("GET", "images/\(id.path)")
@@ -80,22 +94,26 @@ struct GlanceClient: Sendable {
   }
 
   private func send(
-    _ method: String, _ path: String, query: String? = nil, json: Data? = nil
+    _ method: String, _ path: String, query: String? = nil, json: Data? = nil,
+    headers: [String: String] = [:]
   ) async throws(ImageServiceError) -> HTTPAnswer {
     let token = try await keystone.token()
-    let answer = try await send(method, path, query: query, json: json, token: token)
+    let answer = try await send(
+      method, path, query: query, json: json, headers: headers, token: token)
     guard answer.status == 401 else { return answer }
     let renewed = try await keystone.replacement(of: token)
-    return try await send(method, path, query: query, json: json, token: renewed)
+    return try await send(
+      method, path, query: query, json: json, headers: headers, token: renewed)
   }
 
   private func send(
-    _ method: String, _ path: String, query: String?, json: Data?, token: Token
+    _ method: String, _ path: String, query: String?, json: Data?, headers: [String: String],
+    token: Token
   ) async throws(ImageServiceError) -> HTTPAnswer {
     var url = try keystone.imageEndpoint(token).appending(path: path)
     if let query { url.append(queryItems: Self.items(query)) }
     return try await transport.send(
-      HTTPRequest(method: method, url: url, json: json, token: token.secret))
+      HTTPRequest(method: method, url: url, headers: headers, json: json, token: token.secret))
   }
 
   private static func items(_ query: String) -> [URLQueryItem] {

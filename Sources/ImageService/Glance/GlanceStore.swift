@@ -90,6 +90,15 @@ public struct GlanceStore: ImageStore {
     return record
   }
 
+  /// Adds properties, or replaces them.
+  public func update(_ id: UUID, properties: [String: String]) async throws(ImageServiceError) {
+    let answer = try await client.update(id, PropertyPatch(properties: properties))
+    guard answer.status == 200 else {
+      throw AnswerRefusal(answer, of: "describing image \(id.path)").error
+    }
+    logger.debug("image described", metadata: ["id": "\(id.path)"])
+  }
+
   /// With less than this many bytes sent, a broken connection may be a refusal whose answer was lost.
   private static let earlyByteCount: Int64 = 16 << 20
 
