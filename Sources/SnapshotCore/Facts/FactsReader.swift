@@ -29,7 +29,13 @@ public struct FactsReader: Sendable {
         autostarts: isPersistent ? try await domain.autostarts() : false,
         snapshotCount: try await domain.snapshotCount(),
         checkpointCount: try await domain.checkpointCount(), domain: description, disks: [:])
-      if facts.isActive { facts.job = try await domain.job() }
+      if facts.isActive {
+        facts.job = try await domain.job()
+        facts.hasBackupJobs = try await connection.domainCapabilities(
+          emulator: description.emulator, architecture: description.architecture,
+          machine: description.machine, type: description.type
+        ).flatMap(DomainCapabilities.hasBackupJobs)
+      }
       for disk in description.disks where disk.device == "disk" && disk.source != .none {
         facts.disks[disk.target] = try await self.facts(
           of: disk, in: domain, isActive: facts.isActive)

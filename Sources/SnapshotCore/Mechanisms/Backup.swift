@@ -23,6 +23,7 @@ struct Backup {
     context.log.info("beginning the backup job of disk '\(disk)' (virDomainBackupBegin)")
     try await Quiesce(context: context).around {
       try await context.domain.beginBackup(xml: xml)
+      context.instant.note()
     } ready: {
       try await checkIdle()
     }

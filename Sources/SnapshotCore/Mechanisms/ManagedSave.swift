@@ -16,6 +16,7 @@ struct ManagedSave {
     }
     let running = context.undo.mark()
     try await save()
+    context.instant.note()
     guard context.plan.downtime == .untilCloned, let top = layers.first,
       try await isCloned(top.path, to: clone)
     else { return DiskFile(place: .layers(layers)) }

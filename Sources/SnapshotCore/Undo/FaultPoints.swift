@@ -6,7 +6,8 @@ internal import Synchronization
 /// frozen, and when so much of it is done. Built for debugging only; a release build has nothing here.
 ///
 /// `IMAGE_CREATE_FAULT` is `list`, `kill@7+` or `stop@7-`: a step's number from 1, then `-` for
-/// before it is done or `+` for after. `stop@40%` is where the run first says that it is so far.
+/// before it is done or `+` for after. `stop@push abortBackup+` is the same by the step's name, which
+/// `list` tells. `stop@40%` is where the run first says that it is so far.
 struct FaultPoints: Sendable {
   #if DEBUG
     private static let wish = ProcessInfo.processInfo.environment["IMAGE_CREATE_FAULT"] ?? ""
@@ -40,6 +41,7 @@ struct FaultPoints: Sendable {
       case "list":
         try? FileHandle.standardError.write(
           contentsOf: Data("fault point \(point) \(name)\n".utf8))
+      case "stop@\(name)\(point.suffix(1))": kill(getpid(), SIGSTOP)
       case "kill@\(point)": kill(getpid(), SIGKILL)
       case "stop@\(point)": kill(getpid(), SIGSTOP)
       default: break
