@@ -9,22 +9,33 @@ internal import SystemPackage
 public struct HostLocks: Sendable {
   /// Where the files are.
   public let folder: String
+  /// Whether locks are only looked at: nothing is created, and none is held.
+  private let isRehearsal: Bool
   /// Told what is waited for.
   private let notice: @Sendable (String) -> Void
 
   /// How often a lock that is held is tried again.
   private static let interval = Duration.milliseconds(250)
+  /// How long a rehearsal may have looked at a lock.
+  private static let glance = Duration.milliseconds(20)
   /// More runs than this are never counted.
   private static let mostSlots = 4096
 
   /// Uses a folder that every user can write to, like `/tmp`; makes it where it is missing.
   ///
   /// - Throws: `serverLocked` where it can't be used.
-  public init(folder: String, notice: @escaping @Sendable (String) -> Void)
-    throws(SnapshotError)
-  {
+  public init(
+    folder: String, isRehearsal: Bool = false, notice: @escaping @Sendable (String) -> Void
+  ) throws(SnapshotError) {
     self.folder = folder
+    self.isRehearsal = isRehearsal
     self.notice = notice
+    guard !isRehearsal else {
+      if let obstacle = FolderRehearsal.obstacle(to: folder) {
+        throw HostLocks.unusable(folder, obstacle.error)
+      }
+      return
+    }
     do {
       let isNew = HostLocks.makes(folder)
       if isNew || geteuid() == 0 {
@@ -50,11 +61,12 @@ public struct HostLocks: Sendable {
 
   /// A lock that is held; let go when the last reference goes.
   public final class Lock: Sendable {
-    private let file: FileDescriptor
+    /// Nil in a rehearsal.
+    private let file: FileDescriptor?
 
-    fileprivate init(_ file: FileDescriptor) { self.file = file }
+    fileprivate init(_ file: FileDescriptor?) { self.file = file }
 
-    deinit { try? file.close() }
+    deinit { try? file?.close() }
   }
 
   /// Locks a server.
@@ -67,6 +79,8 @@ public struct HostLocks: Sendable {
     async throws(SnapshotError) -> Lock
   {
     let path = folder + "/" + server.uuid + ".lock"
+    if let lock = try take(path, purpose) { return lock }
+    try? await Task.sleep(for: HostLocks.glance)
     if let lock = try take(path, purpose) { return lock }
     let reason = "server '\(server.name)' is being snapshotted by \(await holder(path))"
     guard waits else {
@@ -114,6 +128,7 @@ public struct HostLocks: Sendable {
 
   /// - Returns: nil where someone else holds it.
   private func take(_ path: String, _ purpose: String) throws(SnapshotError) -> Lock? {
+    guard !isRehearsal else { return try look(path) }
     do {
       let file = try HostLocks.open(path)
       guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
@@ -131,6 +146,25 @@ public struct HostLocks: Sendable {
         _ = try? file.writeAll(toAbsoluteOffset: 0, text)
       }
       return lock
+    } catch {
+      throw HostLocks.unusable(path, error)
+    }
+  }
+
+  /// Whether a lock could be taken now. A shared lock tells; it is let go at once, and a run that meets
+  /// it tries once more.
+  private func look(_ path: String) throws(SnapshotError) -> Lock? {
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+      return try file.closeAfter {
+        if flock(file.rawValue, LOCK_SH | LOCK_NB) == 0 { return Lock(nil) }
+        let reason = Errno(rawValue: errno)
+        guard reason == .wouldBlock else { throw reason }
+        return nil
+      }
+    } catch Errno.noSuchFileOrDirectory {
+      return Lock(nil)
     } catch {
       throw HostLocks.unusable(path, error)
     }
