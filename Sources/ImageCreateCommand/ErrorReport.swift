@@ -1,3 +1,4 @@
+internal import Foundation
 internal import ImageService
 internal import Libvirt
 internal import SnapshotCore
@@ -37,6 +38,16 @@ enum ErrorReport {
     }
     return line(
       "NotUndone", "could not \(leftover.action.purpose): \(reason(leftover.error))", remedy)
+  }
+
+  /// What is left beside a complete image: one line that names both.
+  static func line(for leftover: UndoStack.Leftover, beside image: UUID, in store: String)
+    -> String
+  {
+    line(
+      leftover.action.concernsServer ? "ServerNotRestored" : "CleanupIncomplete",
+      "image \(image.uuidString.lowercased()) is complete in \(store), but could not "
+        + leftover.action.purpose, "Do what is printed above")
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -17,7 +17,7 @@ struct ImageCreate: ParsableCommand {
         image-create fed18 snap1 --poll
             take a live snapshot of fed18 and follow it
         image-create --dry-run fed18 snap1
-            say what would be done and why
+            check everything, print what would be done and why, and touch nothing
         image-create --cold --metadata release=18 --show fed18 snap1
             save the guest, read its disk, start it again, then upload
         image-create --output /srv/fed18.qcow2 fed18 snap1
@@ -26,9 +26,17 @@ struct ImageCreate: ParsableCommand {
             undo what runs that were killed have left
 
       EXIT STATUS:
-        0 done, 1 failed, 2 wrong usage, 129, 130 or 143 stopped by SIGHUP, SIGINT or SIGTERM.
+      \(exitStatus)
+        Any other status is a failure, too.
       """,
-    version: "image-create 0.1.0")
+    version: "image-create \(version)")
+
+  /// The version, also recorded on images.
+  static let version = "0.1.0"
 
   @OptionGroup var options: ImageCreateOptions
+
+  private static var exitStatus: String {
+    ExitStatus.table.map { number, meaning in "  \(number)  \(meaning)" }.joined(separator: "\n")
+  }
 }

@@ -23,7 +23,7 @@ struct ImageCreateOptions: ParsableArguments {
   var poll = false
 
   @Option(
-    name: .long,
+    name: [.customShort("c"), .long],
     help: ArgumentHelp(
       "The libvirt daemon (default: LIBVIRT_DEFAULT_URI, else qemu:///system).", valueName: "uri"))
   var connect: String?
@@ -42,7 +42,8 @@ struct ImageCreateOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: ArgumentHelp("Take this disk, not the root disk.", valueName: "target"))
+    help: ArgumentHelp(
+      "Take this disk, for example vdb; root is the root disk.", valueName: "target"))
   var disk: String?
 
   @Option(
@@ -131,11 +132,16 @@ struct ImageCreateOptions: ParsableArguments {
     help: "Undo what runs that died have left, of one server or of all; take no snapshot.")
   var recover = false
 
-  @Flag(name: .long, help: "Print the facts, the plan and its reasons, and touch nothing.")
+  @Flag(
+    name: .long,
+    help: "Check everything that a run checks, print the plan with its reasons, and touch nothing.")
   var dryRun = false
 
-  @Flag(name: .shortAndLong, help: "Say on stderr what is done and why.")
+  @Flag(name: .shortAndLong, help: "Print what is done and why on stderr.")
   var verbose = false
+
+  @Flag(name: .shortAndLong, help: "Print errors only, no warnings and notices.")
+  var quiet = false
 
   @Option(
     name: .long,
@@ -148,6 +154,9 @@ struct ImageCreateOptions: ParsableArguments {
     } else {
       guard server != nil else { throw ValidationError("Missing expected argument '<server>'") }
       guard name != nil else { throw ValidationError("Missing expected argument '<name>'") }
+    }
+    if quiet && verbose {
+      throw ValidationError("--quiet and --verbose are mutually exclusive")
     }
     if live && cold { throw ValidationError("--live and --cold exclude each other") }
     if stream && spool { throw ValidationError("--stream and --spool exclude each other") }

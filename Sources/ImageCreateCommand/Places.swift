@@ -24,10 +24,15 @@ struct Places {
   var lockFolder: String { ownFolder + "/locks" }
 
   /// The locks of this user's runs, and of root's as far as this user may.
-  func locks(notice: @escaping @Sendable (String) -> Void) throws(SnapshotError) -> HostLocks {
+  ///
+  /// - Parameter isRehearsal: whether they are only looked at.
+  func locks(
+    isRehearsal: Bool = false, notice: @escaping @Sendable (String) -> Void
+  ) throws(SnapshotError) -> HostLocks {
     try HostLocks(
       folder: lockFolder, shared: isRoot ? nil : Places.rootFolder + "/locks",
-      group: isRoot ? HostUsers.group(named: "libvirt") : nil, notice: notice)
+      group: isRoot ? HostUsers.group(named: "libvirt") : nil, isRehearsal: isRehearsal,
+      notice: notice)
   }
 
   private static let rootFolder = "/var/lib/image-create"

@@ -2,11 +2,19 @@ internal import ImageService
 internal import Libvirt
 internal import SnapshotCore
 
-/// What `--dry-run` prints: the facts, the plan and its reasons.
+/// What `--dry-run` prints: the facts, the plan and its reasons, and what was checked.
 enum PlanReport {
-  static func text(_ facts: Facts, _ plan: Plan, target: StoreChoice.Target, image: String)
+  static func text(_ rehearsed: Rehearsal.Result, target: StoreChoice.Target, image: String)
     -> String
   {
+    text(
+      rehearsed.facts, rehearsed.plan, checks: rehearsed.checks, target: target, image: image)
+  }
+
+  static func text(
+    _ facts: Facts, _ plan: Plan, checks: [(topic: String, outcome: String)],
+    target: StoreChoice.Target, image: String
+  ) -> String {
     let agent =
       switch facts.domain.agent {
       case .absent: "no channel"
@@ -30,6 +38,9 @@ enum PlanReport {
       plan.reasons.map { ($0.topic, "\($0.choice): \($0.because)") }
       + [("image", "'\(image)' to \(target.store.name): \(target.because)")]
     text += PropertyTable.text(reasons, headings: ("Decision", "Because"))
+    text += "\nChecks\n"
+    text += PropertyTable.text(
+      checks.map { ($0.topic, $0.outcome) }, headings: ("Check", "Outcome"))
     return text + "\nNothing was touched (--dry-run).\n"
   }
 

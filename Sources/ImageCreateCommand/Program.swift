@@ -11,7 +11,7 @@ public enum Program {
   /// - Parameters:
   ///   - arguments: the command line without the program's name.
   ///   - environment: the process's variables.
-  /// - Returns: 0 done, 1 failed, 2 wrong usage, 128 + the number of the signal that stopped it.
+  /// - Returns: the exit status, see `docs/exit-status.md`.
   public static func run(arguments: [String], environment: [String: String]) async -> Int32 {
     let options: ImageCreateOptions
     do {
@@ -27,7 +27,7 @@ public enum Program {
       guard ImageCreate.exitCode(for: error) == .success else {
         Terminal.error(text)
         await Terminal.flush()
-        return 2
+        return ExitStatus.usage.rawValue
       }
       Terminal.output(text + "\n")
       await Terminal.flush()
@@ -51,11 +51,12 @@ public enum Program {
     CoreFiles.forbid()
     let log: Logger
     do {
-      log = try RunLog.logger(verbose: options.verbose, file: options.logFile)
+      log = try RunLog.logger(
+        verbose: options.verbose, quiet: options.quiet, file: options.logFile)
     } catch {
       Terminal.error(ErrorReport.line(for: error))
       await Terminal.flush()
-      return 1
+      return ExitStatus(error).rawValue
     }
     let session = Session(options: options, environment: environment, log: log)
     let work = Task { try await session.run() }
@@ -70,11 +71,11 @@ public enum Program {
 
   /// - Returns: the exit status.
   private static func report(
-    _ result: Result<Void, any Error>, session: Session, stop: SignalStop,
+    _ result: Result<ExitStatus, any Error>, session: Session, stop: SignalStop,
     options: ImageCreateOptions, clock: Task<Void, any Error>
   ) async -> Int32 {
     switch result {
-    case .success: return 0
+    case .success(let status): return status.rawValue
     case .failure(let error):
       if let signal = stop.signal {
         let isClean = session.pendingCommands.isEmpty
@@ -85,10 +86,10 @@ public enum Program {
       }
       if let limit = options.timeout, (try? await clock.value) != nil {
         Terminal.error(ErrorReport.line(for: TimeOut.error(limit, session: session)))
-        return 1
+        return ExitStatus.failed.rawValue
       }
       Terminal.error(ErrorReport.line(for: error))
-      return 1
+      return ExitStatus(error).rawValue
     }
   }
 }

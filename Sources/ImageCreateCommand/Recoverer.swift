@@ -67,7 +67,8 @@ struct Recoverer {
 
   /// Looks for dead runs without keeping them: the locks that say so are let go at once.
   private func look() async -> (dead: [Found], damaged: [SnapshotError]) {
-    let (runs, damaged) = await DeadRun.all(in: places.journalFolder)
+    let (runs, damaged) = await DeadRun.all(
+      in: places.journalFolder, touchesNothing: options.dryRun)
     let chosen = runs.filter { run in
       guard let server = options.server else { return true }
       return run.header.serverName == server || run.header.serverID == server.lowercased()
@@ -85,7 +86,7 @@ struct Recoverer {
   func makeWay(for server: ServerIdentity) async throws {
     let (dead, damaged) = await DeadRun.all(
       in: places.journalFolder, of: server.uuid,
-      patience: options.dryRun ? .zero : Recoverer.patience)
+      patience: options.dryRun ? .zero : Recoverer.patience, touchesNothing: options.dryRun)
     if let error = damaged.first { throw error }
     for run in dead {
       guard !options.dryRun else {

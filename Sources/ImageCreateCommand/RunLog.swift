@@ -2,7 +2,8 @@ internal import Foundation
 internal import Logging
 internal import SystemPackage
 
-/// The log of a run: warnings always on stderr, everything with `--verbose` or in `--log-file`.
+/// The log of a run: warnings on stderr unless `--quiet`, everything with `--verbose` or in
+/// `--log-file`.
 ///
 /// Logging never blocks: see ``OutputQueue``.
 struct RunLog: LogHandler {
@@ -26,7 +27,7 @@ struct RunLog: LogHandler {
   }
 
   /// - Throws: a `SnapshotError`-like report when the file can't be opened.
-  static func logger(verbose: Bool, file path: String?) throws -> Logger {
+  static func logger(verbose: Bool, quiet: Bool = false, file path: String?) throws -> Logger {
     var file: LogFile?
     if let path {
       do {
@@ -35,7 +36,7 @@ struct RunLog: LogHandler {
         throw OptionError(option: "--log-file", value: path, problem: "\(error)")
       }
     }
-    let handler = RunLog(threshold: verbose ? .info : .warning, file: file)
+    let handler = RunLog(threshold: verbose ? .info : quiet ? .error : .warning, file: file)
     return Logger(label: "image-create") { _ in handler }
   }
 }

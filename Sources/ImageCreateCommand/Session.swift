@@ -39,8 +39,12 @@ final class Session: Sendable {
       : "image-create: or let `image-create --recover` do it"
   }
 
-  func run() async throws {
-    if options.recover { return try await recoverer.recover(with: try locks()) }
+  /// - Returns: `done`, or `attention` for a complete image beside which something is left.
+  func run() async throws -> ExitStatus {
+    if options.recover {
+      try await recoverer.recover(with: try locks())
+      return .done
+    }
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
     // Whoever can exchange the folder would have root write where he likes.
     if let file = target.store as? SingleFileStore, getuid() == 0 {
@@ -49,53 +53,31 @@ final class Session: Sendable {
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server ?? "", on: connection)
     let server = ServerIdentity(uuid: domain.uuid, name: domain.name, uri: connection.uri)
-    guard !options.dryRun else {
-      try await recoverer.makeWay(for: server)
-      let (facts, plan) = try await decide(domain)
-      let image = options.name ?? ""
-      return Terminal.output(PlanReport.text(facts, plan, target: target, image: image))
-    }
     let held = try await hold(server)
+    defer { withExtendedLifetime(held) {} }
     try await recoverer.makeWay(for: server)
-    try await take(domain, server, into: target)
-    withExtendedLifetime(held) {}
-  }
-
-  /// Decides, checks everything, and takes the snapshot.
-  private func take(
-    _ domain: Domain, _ server: ServerIdentity, into target: StoreChoice.Target
-  ) async throws {
-    // The image service is asked while the server is looked at: neither touches anything.
-    let access = Task { try await target.store.checkAccess() }
-    defer { access.cancel() }
-    let (facts, plan) = try await decide(domain)
-    var image = try description(facts, plan, store: target.store)
-    let sink = StoreSink(store: target.store, minRAM: options.minRam)
     let progress = ProgressPrinter(isOn: options.poll, isTerminal: Terminal.isOutputTerminal)
-    let snapshot = Snapshot(
-      domain: domain, facts: facts, plan: plan, sink: sink, place: place,
-      retries: options.retries, log: log, progress: { progress.report($0) })
-    let readSize = try await snapshot.checkSpool()
-    let requester = try await withTaskCancellationHandler {
-      try await access.value
-    } onCancel: {
-      access.cancel()
-    }
-    if let requester {
-      image.properties["user_id"] = image.properties["user_id"] ?? requester.userID
-      image.properties["owner_id"] = image.properties["owner_id"] ?? requester.projectID
-    }
-    // Compressed images are smaller, by how much nobody knows yet. A raw image has holes on this host
-    // and none in an image service.
-    if !plan.compresses {
-      let isWhole = plan.format == .raw && requester != nil
-      try await target.store.checkQuota(
-        expectedBytes: Int64(clamping: isWhole ? plan.virtualSize : readSize))
+    let rehearsal = Rehearsal(options: options, target: target, places: places, log: log)
+    let rehearsed = try await rehearsal.run(domain) { progress.report($0) }
+    guard !options.dryRun else {
+      Terminal.output(PlanReport.text(rehearsed, target: target, image: options.name ?? ""))
+      return .done
     }
     try Task.checkCancellation()
+    return try await act(rehearsed, on: domain, server, into: target, progress)
+  }
+
+  /// Takes the snapshot, once nothing speaks against it.
+  private func act(
+    _ rehearsed: Rehearsal.Result, on domain: Domain, _ server: ServerIdentity,
+    into target: StoreChoice.Target, _ progress: ProgressPrinter
+  ) async throws -> ExitStatus {
+    let (image, sink, snapshot) = (rehearsed.image, rehearsed.sink, rehearsed.snapshot)
+    try snapshot.prepareSpool()
     let identity = try await target.identity()
     let path = Journal.newPath(of: server, in: places.journalFolder)
     let recovery = GuardianRun.recovery(of: path, options: options, environment: environment)
+    var leftovers: [UndoStack.Leftover] = []
     try await Guardian.watching(recovery, log: log) { isGuarded in
       let journal = try Journal.open(
         Journal.Header(server: server, image: image.name, store: identity), at: path)
@@ -107,51 +89,49 @@ final class Session: Sendable {
           try await sink.discard($0)
         }.perform)
       running.withLock { $0 = Running(undo: undo, server: server, isGuarded: isGuarded) }
-      try await finish(server: server, undo: undo, journal: journal, progress: progress) {
-        try await snapshot.run(image, reading: readSize, undo: undo)
+      leftovers = try await finish(
+        server: server, undo: undo, journal: journal, progress: progress
+      ) {
+        try await snapshot.run(image, reading: rehearsed.readSize, undo: undo)
       }
     }
-    if let notice = target.notice, let record = sink.finished { Terminal.error(notice(record.id)) }
-    if options.show, let record = sink.finished {
-      Terminal.output(PropertyTable.text(record.rows))
-    }
+    guard let record = sink.finished else { return .done }
+    if !options.quiet, let notice = target.notice { Terminal.error(notice(record.id)) }
+    if options.show { Terminal.output(PropertyTable.text(record.rows)) }
+    guard let leftover = leftovers.first else { return .done }
+    // The image is good whatever is left: whoever waits for it must learn its id.
+    Terminal.error(ErrorReport.line(for: leftover, beside: record.id, in: target.store.name))
+    return .attention
   }
 
-  private func decide(_ domain: Domain) async throws -> (Facts, Plan) {
-    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(
-      domain, disk: options.request.disk)
-    let plan = try Decision.plan(facts, options.request)
-    for reason in plan.reasons {
-      log.info("\(reason.topic): \(reason.choice) (\(reason.because))")
-    }
-    return (facts, plan)
-  }
-
-  /// Keeps other runs away from the server, then takes a place among the host's.
+  /// Keeps other runs away from the server, then takes a place among the host's; a rehearsal looks
+  /// whether it could.
   private func hold(_ server: ServerIdentity) async throws -> [HostLocks.Lock] {
     let locks = try locks()
     let purpose = "image '\(options.name ?? "")'"
-    let lock = try await locks.lock(server, waits: options.wait, for: purpose)
-    let place = try await locks.place(
-      among: options.maxConcurrent, waits: options.wait, for: purpose)
+    // A rehearsal says who has the server and does not wait.
+    let waits = options.wait && !options.dryRun
+    let lock = try await locks.lock(server, waits: waits, for: purpose)
+    let place = try await locks.place(among: options.maxConcurrent, waits: waits, for: purpose)
     return [lock, place]
   }
 
   private func locks() throws(SnapshotError) -> HostLocks {
-    try places.locks { [log] in log.warning("\($0)") }
+    try places.locks(isRehearsal: options.dryRun) { [log] in log.warning("\($0)") }
   }
 
   private var places: Places { Places(environment: environment) }
-  private var place: Workspace.Place { places.workspace(spoolDir: options.spoolDir) }
   private var recoverer: Recoverer {
     Recoverer(options: options, environment: environment, log: log)
   }
 
   /// Runs the snapshot and undoes everything that is on the stack, whatever happened.
+  ///
+  /// - Returns: what could not be undone beside a complete image.
   private func finish(
     server: ServerIdentity, undo: UndoStack, journal: Journal, progress: ProgressPrinter,
     _ body: () async throws -> Void
-  ) async throws {
+  ) async throws -> [UndoStack.Leftover] {
     let outcome: Result<Void, any Error>
     do {
       progress.start()
@@ -171,14 +151,8 @@ final class Session: Sendable {
     }
     switch outcome {
     case .success:
-      guard let leftover = leftovers.first else {
-        progress.finish()
-        return
-      }
-      progress.fail()
-      throw SnapshotError(
-        .notRestored, "the image is complete but could not \(leftover.action.purpose)",
-        remedy: "Do it by hand as printed above")
+      progress.finish()
+      return leftovers
     case .failure(let error):
       progress.fail()
       throw error
@@ -196,21 +170,5 @@ final class Session: Sendable {
         remedy: "Check that the daemon runs and the URI is right (--connect, LIBVIRT_DEFAULT_URI)",
         cause: error)
     }
-  }
-
-  /// What the image will be, within the image service's rules.
-  private func description(_ facts: Facts, _ plan: Plan, store: any ImageStore) throws
-    -> ImageDescription
-  {
-    var properties = ServerProperties.of(facts, disk: plan.disk)
-    // Nova cuts what it inherits; what the user typed is refused instead when it is too long.
-    properties = properties.mapValues { String($0.prefix(255)) }
-    let metadata = options.metadata.map { ($0.key, $0.value) }
-    let image = ImageDescription(
-      id: UUID(), name: options.name ?? "", diskFormat: plan.format.name,
-      minDisk: ServerProperties.minDisk(virtualSize: plan.virtualSize),
-      properties: properties.merging(metadata) { _, typed in typed })
-    try store.validate(NewImage(image, minRAM: options.minRam))
-    return image
   }
 }

@@ -23,6 +23,10 @@ final class StoreSink: ImageSink {
     _ = try await store.create(NewImage(image, minRAM: minRAM))
   }
 
+  func describe(_ id: UUID, _ properties: [String: String]) async throws {
+    try await store.update(id, properties: properties)
+  }
+
   func deliver(
     _ id: UUID, _ data: ImageData, progress: @escaping @Sendable (Int64) -> Void
   ) async throws {

@@ -3,8 +3,8 @@ public import Foundation
 /// A place that takes finished images: Glance, a local image folder or a single file.
 ///
 /// The calls come in this order: ``checkAccess()``, ``validate(_:)``,
-/// ``checkQuota(expectedBytes:)``, ``create(_:)``, ``upload(_:body:progress:)``,
-/// ``finish(_:receipt:body:)``. A caller that gives up after
+/// ``checkQuota(expectedBytes:)``, ``create(_:)``, ``update(_:properties:)`` if there is anything to
+/// add, ``upload(_:body:progress:)``, ``finish(_:receipt:body:)``. A caller that gives up after
 /// ``create(_:)`` calls ``delete(_:)``; a store never deletes on its own.
 public protocol ImageStore: Sendable {
   /// What messages call this store: `Glance at http://…` or `local image folder /var/…`.
@@ -33,6 +33,11 @@ public protocol ImageStore: Sendable {
   ///
   /// - Returns: the record, in status `queued`.
   func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord
+
+  /// Adds properties to an image that is `queued`, and replaces those of the same name.
+  ///
+  /// - Throws: `imageGone` or `notFound` if there is no such image; `forbidden`.
+  func update(_ id: UUID, properties: [String: String]) async throws(ImageServiceError)
 
   /// Sends the bytes of an image that is `queued`.
   ///

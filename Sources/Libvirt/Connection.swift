@@ -150,13 +150,14 @@ internal import Synchronization
     try await lookup("virDomainLookupByID", "\(id)") { unsafe virDomainLookupByID($0, id) }
   }
 
-  /// Defines a domain, or redefines the one with the XML's UUID (`virDomainDefineXMLFlags`).
+  /// Defines a domain, or redefines the one with the XML's UUID (`virDomainDefineXML`, which daemons
+  /// older than 1.2.12 have, too).
   ///
   /// - Parameter xml: an inactive, secure domain XML.
   @discardableResult
   public func define(xml: String) async throws(LibvirtError) -> Domain {
-    try await call("virDomainDefineXMLFlags") { [self] connection in
-      unsafe virDomainDefineXMLFlags(connection, xml, 0).map {
+    try await call("virDomainDefineXML") { [self] connection in
+      unsafe virDomainDefineXML(connection, xml).map {
         unsafe Domain(connection: self, pointer: $0)
       }
     }
@@ -179,7 +180,8 @@ internal import Synchronization
     }
   }
 
-  @safe private func call<Value: Sendable>(
+  /// Makes a call that gives nil on failure, on a thread where it may block.
+  @safe func call<Value: Sendable>(
     _ operation: String, _ body: @escaping @Sendable (virConnectPtr) -> Value?
   ) async throws(LibvirtError) -> Value {
     try await BlockingCall.run(

@@ -70,7 +70,7 @@ extension Domain {
     public let rawValue: UInt32
     /// Wraps flags of `virDomainUndefineFlagsValues`.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    /// The UEFI variables.
+    /// The UEFI variables; a daemon older than 2.3 refuses the flag.
     public static let nvram = Keep(rawValue: VIR_DOMAIN_UNDEFINE_KEEP_NVRAM.rawValue)
     /// The state of the emulated TPM; a daemon older than 8.9 refuses the flag.
     public static let tpm = Keep(rawValue: VIR_DOMAIN_UNDEFINE_KEEP_TPM.rawValue)

@@ -1,4 +1,5 @@
 internal import CLibvirt
+internal import Glibc
 
 /// A call of libvirt's C API that failed, with what libvirt said of it.
 ///
@@ -17,6 +18,8 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
     public static let noSupport = Code(rawValue: 3)
     /// `VIR_ERR_OPERATION_FAILED` (9).
     public static let operationFailed = Code(rawValue: 9)
+    /// `VIR_ERR_OPERATION_DENIED` (29): not over a read-only connection.
+    public static let operationDenied = Code(rawValue: 29)
     /// `VIR_ERR_SYSTEM_ERROR` (38): an errno of the daemon or of the socket to it.
     public static let systemError = Code(rawValue: 38)
     /// `VIR_ERR_NO_DOMAIN` (42).
@@ -31,6 +34,14 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
     public static let operationTimeout = Code(rawValue: 68)
     /// `VIR_ERR_ARGUMENT_UNSUPPORTED` (74).
     public static let argumentUnsupported = Code(rawValue: 74)
+    /// `VIR_ERR_AUTH_CANCELLED` (79).
+    public static let authCancelled = Code(rawValue: 79)
+    /// `VIR_ERR_OPERATION_UNSUPPORTED` (84): not with this hypervisor, or not now.
+    public static let operationUnsupported = Code(rawValue: 84)
+    /// `VIR_ERR_ACCESS_DENIED` (88): the daemon's access control refused.
+    public static let accessDenied = Code(rawValue: 88)
+    /// `VIR_ERR_AUTH_UNAVAILABLE` (94): for example no polkit agent.
+    public static let authUnavailable = Code(rawValue: 94)
     /// `VIR_ERR_NO_DOMAIN_BACKUP` (104): no backup job runs.
     public static let noDomainBackup = Code(rawValue: 104)
     /// `VIR_ERR_AGENT_UNRESPONSIVE` (86).
@@ -47,16 +58,37 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
   public let domain: Int32
   /// libvirt's message, on one line.
   public let message: String
+  /// The errno of a ``Code/systemError`` (`int1` of `virError`); 0 if it has none.
+  package let systemNumber: Int32
 
   /// Makes an error from parts, for errors that libvirt itself did not report.
   public init(
     operation: String, object: String, code: Code, domain: Int32 = 0, message: String
+  ) {
+    self.init(
+      operation: operation, object: object, code: code, domain: domain, message: message,
+      systemNumber: 0)
+  }
+
+  package init(
+    operation: String, object: String, code: Code, domain: Int32 = 0, message: String,
+    systemNumber: Int32
   ) {
     self.operation = operation
     self.object = object
     self.code = code
     self.domain = domain
     self.message = message
+    self.systemNumber = systemNumber
+  }
+
+  /// Whether this user may not do it: the daemon or its socket refused.
+  package var isPermissionDenied: Bool {
+    switch code {
+    case .authFailed, .authCancelled, .authUnavailable, .accessDenied, .operationDenied: true
+    case .systemError: systemNumber == EACCES || systemNumber == EPERM
+    default: false
+    }
   }
 
   /// The operation, its object, the message and the numbers, on one line.
@@ -87,6 +119,7 @@ public struct LibvirtError: Error, Sendable, CustomStringConvertible {
     return LibvirtError(
       operation: operation, object: object,
       code: Code(rawValue: unsafe error.pointee.code), domain: unsafe error.pointee.domain,
-      message: text.split(whereSeparator: \.isNewline).joined(separator: " "))
+      message: text.split(whereSeparator: \.isNewline).joined(separator: " "),
+      systemNumber: unsafe error.pointee.int1)
   }
 }

@@ -7,6 +7,8 @@ public protocol ImageSink: Sendable {
 
   /// Makes the image's record, `queued` and without data.
   func reserve(_ image: ImageDescription) async throws
+  /// Adds properties to an image that has no data yet, and replaces those of the same name.
+  func describe(_ id: UUID, _ properties: [String: String]) async throws
   /// Sends the image's data, then waits until the service has taken it and compares size and hash.
   ///
   /// - Parameter progress: told the bytes sent.

@@ -18,6 +18,8 @@ struct ImageUpload: Sendable {
 
   /// The image as it was reserved last.
   private(set) var image: ImageDescription
+  /// Properties that the first record lacks.
+  private var added: [String: String] = [:]
   private let sink: any ImageSink
   private let undo: UndoStack
   private let patience: Patience
@@ -54,6 +56,13 @@ struct ImageUpload: Sendable {
     try Task.checkCancellation()
   }
 
+  /// Takes properties that were not known when the record was created. What the image has already, the
+  /// user has typed.
+  mutating func record(_ properties: [String: String]) {
+    added = properties.filter { image.properties[$0.key] == nil }
+    image.properties.merge(properties) { typed, _ in typed }
+  }
+
   /// Sends the data until the service has it whole and verified, or has failed too often. The image
   /// is still deleted by the undo stack until ``keep()``.
   ///
@@ -63,7 +72,7 @@ struct ImageUpload: Sendable {
     var failures = 0
     while true {
       do {
-        if failures > 0 { try await replaceRecord() }
+        if failures > 0 { try await replaceRecord() } else { try await describe() }
         try await sink.deliver(image.id, data, progress: progress)
         return
       } catch {
@@ -85,6 +94,20 @@ struct ImageUpload: Sendable {
         try await Task.sleep(for: pause)
         progress(0)
       }
+    }
+  }
+
+  /// Adds the properties to the first record; further ones are created with them.
+  ///
+  /// A service that refuses a label for good still gets the image: the label is worth less.
+  private func describe() async throws {
+    guard !added.isEmpty else { return }
+    do {
+      try await sink.describe(image.id, added)
+    } catch {
+      if Task.isCancelled || sink.passingReason(of: error) != nil { throw error }
+      log.warning(
+        "the image does not say how it came about (\(Provenance.prefix)*): \(error)")
     }
   }
 

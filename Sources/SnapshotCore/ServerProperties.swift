@@ -51,12 +51,29 @@ public enum ServerProperties {
   private static func operatingSystem(_ id: String?) -> [String: String] {
     guard let parts = id?.split(separator: "/"), parts.count >= 3 else { return [:] }
     let distro = String(parts[parts.count - 2])
-    let isWindows = parts.contains { $0.hasPrefix("microsoft") } || distro.hasPrefix("win")
-    return [
-      "os_type": isWindows ? "windows" : "linux", "os_distro": distro,
-      "os_version": String(parts[parts.count - 1]),
-    ]
+    var properties = ["os_distro": distro, "os_version": String(parts[parts.count - 1])]
+    properties["os_type"] = operatingSystemType(distro)
+    return properties
   }
+
+  /// Nova takes `linux` and `windows` and refuses every other value (`OSType` in its `fields.py`), so
+  /// whatever is not known to be one of them, a BSD for example, has none.
+  private static func operatingSystemType(_ distro: String) -> String? {
+    if distro == "win" || distro == "windows" { return "windows" }
+    return knownLinux.contains(distro) ? "linux" : nil
+  }
+
+  /// The Linux systems of libosinfo's database, by the last but one part of their ids.
+  private static let knownLinux: Set = [
+    "alma", "almalinux", "alpinelinux", "altlinux", "amazon", "android-x86", "archlinux", "asahi",
+    "asianux", "bclinux", "caixamagica", "centos", "centos-stream", "circle", "cirros",
+    "clearlinux", "coreos", "debian", "deepin", "devuan", "elementary", "endlessos", "eurolinux",
+    "fedora", "flatcar", "gentoo", "gnome", "gooroom", "guix", "hyperbola", "kali", "linux",
+    "mageia", "mandrake", "mandriva", "manjaro", "meego", "mint", "miraclelinux", "mx", "nixos",
+    "ol", "oracle", "openeuler", "opensuse", "pop_os", "pop", "pureos", "rhel", "rhel-atomic",
+    "rhl", "rocky", "scientificlinux", "silverblue", "slackware", "sled", "slem", "sle", "sles",
+    "slitaz", "tails", "trisquel", "ubuntu", "voidlinux", "zorin",
+  ]
 
   private static let knownBuses: Set = [
     "fdc", "ide", "sata", "scsi", "usb", "virtio", "xen", "lxc", "uml",

@@ -6,13 +6,14 @@ public import Logging
 public struct Snapshot: Sendable {
   let domain: Domain
   let facts: Facts
-  let plan: Plan
+  /// What is done; another one if its mechanism was refused when it began.
+  var plan: Plan
   let sink: any ImageSink
   let place: Workspace.Place
   let log: Logger
   let progress: @Sendable (Progress) -> Void
   private let patience: ImageUpload.Patience
-  private let qemuImg = QemuImg()
+  let qemuImg = QemuImg()
 
   /// Prepares a run; touches nothing.
   ///
@@ -34,7 +35,7 @@ public struct Snapshot: Sendable {
     patience = ImageUpload.Patience(retries: retries)
   }
 
-  /// Checks that the spool folder can be used and takes the worst case, before anything is touched.
+  /// Checks that the spool folder can be used, or created, and takes the worst case; touches nothing.
   ///
   /// - Throws: `spoolFailed`, `noSpace` with the needed and the free bytes, `unreadableDisk`.
   /// - Returns: how many bytes of data there are to read, about.
@@ -42,8 +43,19 @@ public struct Snapshot: Sendable {
     if plan.mechanism == .backup || plan.delivery == .stream {
       try Workspace.checkSocketPath(in: place)
     }
+    try Workspace.check(place, owner: facts.domain.owner)
+    return try await checkSpace()
+  }
+
+  /// Creates the spool folder, if it is missing.
+  ///
+  /// - Throws: `spoolFailed`.
+  public func prepareSpool() throws {
     try Workspace.prepare(place, owner: facts.domain.owner)
-    return try await SpaceCheck(facts: facts, plan: plan, place: place, qemuImg: qemuImg).run()
+  }
+
+  func checkSpace() async throws(SnapshotError) -> UInt64 {
+    try await SpaceCheck(facts: facts, plan: plan, place: place, qemuImg: qemuImg).run()
   }
 
   /// Takes the snapshot and delivers it as `image`, or as one like it with another id where the
@@ -67,20 +79,30 @@ public struct Snapshot: Sendable {
     let workspace = try Workspace(folder, in: place, owner: facts.domain.owner)
     enter(.snapshot, 0)
     let before = undo.mark()
-    let fixed = shares.fixed
-    let context = SnapshotContext(
-      domain: domain, facts: facts, plan: plan, undo: undo, workspace: workspace,
-      qemuImg: qemuImg, log: log,
-      progress: { progress(Progress(phase: .snapshot, fraction: fixed * $0)) })
-    let source = try await plan.mechanism.fix(context)
-    log.info("the point in time is fixed (\(plan.mechanism.rawValue))")
+    let fixed = try await fixPointInTime(in: workspace, undo: undo)
+    let mechanism = fixed.snapshot.plan.mechanism.rawValue
+    log.info("the point in time is fixed (\(mechanism))")
     try Task.checkCancellation()
+    upload.record(Provenance(fixed).properties)
+    try await fixed.snapshot.deliver(
+      fixed, reading: readSize, putBackTo: before, over: &upload)
+    await upload.keep()
+  }
 
+  /// Gets the point in time to the image service.
+  private func deliver(
+    _ fixed: Fixed, reading readSize: UInt64, putBackTo before: UndoStack.Mark,
+    over upload: inout ImageUpload
+  ) async throws {
+    let (context, source) = (fixed.context, fixed.source)
+    let workspace = context.workspace
     // The plan counted on a clone: without one the guest is not kept down for a whole upload.
     let isStreamed =
       plan.delivery == .stream
       && (plan.downtime != .untilCloned || source.isOwn || plan.isDeliveryForced)
-    if !isStreamed || source.needsServer { try await undo.push(.endPrograms(folder: folder)) }
+    if !isStreamed || source.needsServer {
+      try await context.undo.push(.endPrograms(folder: workspace.folder))
+    }
     if isStreamed {
       try await context.lookingAfter(source) {
         try await stream(source, in: workspace, over: &upload)
@@ -95,7 +117,6 @@ public struct Snapshot: Sendable {
       let size = try await inspect(file)
       try await send(.file(path: file, byteCount: size), over: &upload, from: shares.extracted)
     }
-    await upload.keep()
   }
 
   /// Writes the flat image to the spool folder.
@@ -144,10 +165,18 @@ public struct Snapshot: Sendable {
         .notPossible, "\(plan.format) can't be streamed", remedy: "Use --spool")
     }
     let disk = try await BlockingCall.run { () throws(SnapshotError) in
-      try EncodedDisk(format, looksForZeros: plan.downtime != .untilSent) {
-        () throws(SnapshotError) in
-        try NBDDiskSource(export, cancellation: cancellation)
-      }
+      try EncodedDisk(
+        format, looksForZeros: plan.downtime != .untilSent,
+        progress: { done, total in
+          // The share of the run is not known: only the bytes move.
+          progress(
+            Progress(
+              phase: .snapshot, fraction: shares.fixed,
+              bytes: .init(done: Int64(clamping: done), total: Int64(clamping: total))))
+        },
+        from: { () throws(SnapshotError) in
+          try NBDDiskSource(export, cancellation: cancellation)
+        })
     }
     guard disk.diskSize == plan.virtualSize else {
       throw SnapshotError(
@@ -195,7 +224,7 @@ public struct Snapshot: Sendable {
   }
 
   /// Which part of the run is over when the point in time is fixed, and when the file is there.
-  private var shares: (fixed: Double, extracted: Double) {
+  var shares: (fixed: Double, extracted: Double) {
     switch plan.mechanism {
     case .copy, .rebase: (0.3, 0.6)
     case .backup, .managedSave, .offline: (0, 0.4)

@@ -19,6 +19,8 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
     public static let severalServers = Code(rawValue: "MultipleServersFound")
     /// Something else is being done with the server.
     public static let serverBusy = Code(rawValue: "ServerBusy")
+    /// Somebody else ended the backup job while it was read.
+    public static let backupEnded = Code(rawValue: "BackupEnded")
     /// The server stopped in the middle.
     public static let serverStopped = Code(rawValue: "ServerStopped")
     /// No mechanism, or not the one asked for, can take this server's snapshot.

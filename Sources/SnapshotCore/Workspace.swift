@@ -32,18 +32,34 @@ public struct Workspace: Sendable {
     }
   }
 
-  /// Makes the spool and the state folder, and checks that nobody else can change the way to them and
-  /// that QEMU's user can pass through.
+  /// Creates the spool and the state folder where they are missing.
+  ///
+  /// - Throws: what ``check(_:owner:)`` throws, before either is created.
   static func prepare(_ place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
-    // Both before either is made.
-    _ = try TrustedFolders(on: place.spoolFolder)
-    _ = try TrustedFolders(on: place.stateFolder, for: .state)
+    try check(place, owner: owner)
     // QEMU's user passes through the spool folder and must not be able to list it.
     try makeFolder(place.spoolFolder, mode: 0o711)
     try makeFolder(place.stateFolder, mode: 0o700)
     // Once more: in /tmp somebody may have been faster than we were.
+    try check(place, owner: owner)
+  }
+
+  /// Checks that nobody else can change the way to both folders, that QEMU's user can pass through,
+  /// and that they can be used or created. Touches nothing.
+  ///
+  /// - Throws: `spoolFailed`.
+  static func check(_ place: Place, owner: DomainDescription.Owner?) throws(SnapshotError) {
     _ = try TrustedFolders(on: place.stateFolder, for: .state)
     let way = try TrustedFolders(on: place.spoolFolder).folders
+    for path in [place.spoolFolder, place.stateFolder] {
+      if let obstacle = FolderRehearsal.obstacle(to: path) {
+        throw SnapshotError(
+          .spoolFailed, "the folder \(path) cannot be used: \(obstacle.reason)",
+          remedy: path == place.spoolFolder
+            ? "Name another folder with --spool-dir"
+            : "Correct that, or run this as a user who may write there", cause: obstacle.error)
+      }
+    }
     guard let owner, getuid() == 0 else { return }
     for path in way {
       guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),

@@ -67,6 +67,13 @@ import Testing
     #expect(try parse(options + ["fed18", "snap1"]).request == request)
   }
 
+  @Test func `virsh's letters work`() throws {
+    let options = try parse(["-c", "qemu:///session", "-q", "fed18", "snap1"])
+    #expect(options.connect == "qemu:///session")
+    #expect(options.quiet && !options.verbose)
+    #expect(try parse(["--quiet", "fed18", "snap1"]).quiet)
+  }
+
   static let valid: [[String]] = [
     ["fed18", "snap1", "--poll"],
     ["--poll", "fed18", "--show", "snap1"],
@@ -92,6 +99,7 @@ import Testing
     (["", "snap1"], "the server's name is empty"),
     (["--nonsense", "fed18", "snap1"], "Unknown option '--nonsense'"),
     (["--live", "--cold", "fed18", "snap1"], "--live and --cold exclude each other"),
+    (["-q", "-v", "fed18", "snap1"], "--quiet and --verbose are mutually exclusive"),
     (["--mechanism", "magic", "fed18", "snap1"], "'magic' is invalid for '--mechanism"),
     (["--mechanism", "Copy", "fed18", "snap1"], "'Copy' is invalid for '--mechanism"),
     (["--quiesce", "maybe", "fed18", "snap1"], "'maybe' is invalid for '--quiesce"),

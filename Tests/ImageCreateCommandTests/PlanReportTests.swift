@@ -48,14 +48,16 @@ import Testing
       store: SingleFileStore(
         path: "/o.qcow2", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
       identity: { "file /o.qcow2" }, because: "--output")
-    return (plan, PlanReport.text(facts, plan, target: target, image: "snap1"))
+    let text = PlanReport.text(
+      facts, plan, checks: [("sign-in", "user 7")], target: target, image: "snap1")
+    return (plan, text)
   }
 
   @Test(arguments: [Request(), Request(mode: .cold), Request(mechanism: .copy, quiesce: .never)])
   func `the report has every decision with its reason`(_ request: Request) throws {
     let (plan, text) = try report(request)
     #expect(plan.reasons.count >= 7)
-    let decisions = try #require(text.components(separatedBy: "\nPlan\n").last)
+    let decisions = try #require(text.split(separator: "\nPlan\n").last)
     let rows = decisions.split(separator: "\n")
     for reason in plan.reasons {
       let row = rows.first { $0.hasPrefix("| \(reason.topic) ") }
@@ -83,10 +85,26 @@ import Testing
     #expect(row.contains(" | \(value) "))
   }
 
+  @Test func `writable disks that are left out are named, unless a disk was`() throws {
+    var facts = facts
+    for target in ["vdb", "vdc"] {
+      var disk = facts.domain.disks[0]
+      disk.target = target
+      facts.domain.disks.append(disk)
+    }
+    #expect(
+      Rehearsal.leftOutNotice(try Decision.plan(facts, Request()))
+        == "disks vdb, vdc are not in the image, only vda is (name a disk with --disk; --disk root "
+        + "silences this)")
+    #expect(Rehearsal.leftOutNotice(try Decision.plan(facts, Request(disk: "root"))) == nil)
+  }
+
   @Test func `the report begins with the facts and ends with what was done: nothing`() throws {
     let (_, text) = try report()
     #expect(text.hasPrefix("Facts\n+-"))
     #expect(text.contains("\n\nPlan\n+-"))
+    #expect(text.contains("\n\nChecks\n+-"))
+    #expect(text.contains("| sign-in | user 7  |"))
     #expect(text.hasSuffix("+\n\nNothing was touched (--dry-run).\n"))
   }
 }

@@ -23,11 +23,17 @@ import Testing
     (["--connect", "test:///default", "test", "snap1"], [:]),
     (["--connect", "test:///default", "--dry-run", "test", "snap1"], [:]),
     (["--connect", "test:///default", "--log-file", "/nosuch/log", "test", "snap1"], [:]),
-    (["--connect", "test:///default", "test", "snap1"], ["OS_AUTH_URL": "http://127.0.0.1:1"]),
   ]
 
+  @Test func `missing credentials are 4`() async {
+    let status = await Program.run(
+      arguments: ["-c", "test:///default", "test", "snap1"],
+      environment: ["HOME": NSTemporaryDirectory(), "OS_AUTH_URL": "http://127.0.0.1:1"])
+    #expect(status == 4)
+  }
+
   @Test(arguments: failures)
-  func `a failure is 1`(_ line: [String], variables: [String: String]) async {
+  func `a failure exits 1`(_ line: [String], variables: [String: String]) async {
     let environment = variables.merging(["HOME": NSTemporaryDirectory()]) { set, _ in set }
     #expect(await Program.run(arguments: line, environment: environment) == 1)
   }

@@ -51,6 +51,13 @@ extension IntegrationTests {
           "min_disk": "1", "min_ram": "512", "visibility": "private",
         ]
         for (key, value) in expected { #expect(image[key] == value, "\(key)") }
+        // What is known only at the point in time.
+        #expect(image["image_create:mechanism"] == "backup")
+        #expect(image["image_create:quiesced"] == "no: a paused guest cannot answer")
+        #expect(image["image_create:version"]?.isEmpty == false)
+        let instant = try Date(
+          try #require(image["image_create:point_in_time"]), strategy: .iso8601)
+        #expect(abs(instant.timeIntervalSinceNow) < 120)
         #expect(image["owner_id"] == image["owner"])
         #expect(image["user_id"]?.isEmpty == false)
         try await Cloud.delete(id)
@@ -102,9 +109,10 @@ extension IntegrationTests {
       _ = try await Lab.virsh("domfsthaw", server)
       try await Scratch.folder { folder in
         let outcome = try await Lab.imageCreate(
-          "--verbose", "--quiesce", "require", "--disk-format", "raw", "--output",
+          "--verbose", "--show", "--quiesce", "require", "--disk-format", "raw", "--output",
           folder + "/image", server, "x", environment: [:])
-        outcome.expect(0, error: "thawed (virDomainFSThaw)")
+        outcome.expect(0, error: "(virDomainFSThaw), ")
+        #expect(property("image_create:quiesced", in: outcome.output) == "yes")
         #expect(!(try await needsRecovery(folder + "/image")))
         let torn = try await Lab.imageCreate(
           "--quiesce", "never", "--disk-format", "raw", "--output", folder + "/torn", server, "x",

@@ -50,7 +50,7 @@ extension IntegrationTests {
         what: "a disk that is not there", arguments: ["--disk", "vdz"],
         error: "ERROR (DiskNotFound)"),
       Case(
-        what: "a wrong password", changes: ["OS_PASSWORD": "wrong-Secret-77"],
+        what: "a wrong password", changes: ["OS_PASSWORD": "wrong-Secret-77"], status: 4,
         error: "ERROR (Unauthorized)"),
       Case(
         what: "a Keystone at which nobody listens", arguments: ["--upload-patience", "1s"],
@@ -61,9 +61,10 @@ extension IntegrationTests {
         error: "ERROR (Unreachable)"),
       Case(
         what: "a region that does not exist", changes: ["OS_REGION_NAME": "Nowhere"],
-        error: "in region Nowhere"),
+        status: 4, error: "in region Nowhere"),
       Case(
-        what: "no password at all", changes: ["OS_PASSWORD": ""], error: "OS_PASSWORD"),
+        what: "no password at all", changes: ["OS_PASSWORD": ""], status: 4,
+        error: "OS_PASSWORD"),
       Case(
         what: "a file that exists", arguments: ["--output", "/etc/hostname"],
         error: "ERROR (FileExists)"),
@@ -109,7 +110,13 @@ extension IntegrationTests {
           environment: Lab.openrc.merging(wrong.changes) { _, changed in changed })
         outcome.expect(wrong.status, error: wrong.error)
         #expect(outcome.output.isEmpty)
-        if wrong.status == 1 { #expect(outcome.errors.split(separator: "\n").count == 1) }
+        // A rehearsal goes the same way, but for the deed.
+        let rehearsal = try await Lab.run(
+          Lab.program, ["--dry-run"] + wrong.arguments + [server, wrong.name],
+          environment: Lab.openrc.merging(wrong.changes) { _, changed in changed })
+        rehearsal.expect(wrong.status)
+        #expect(rehearsal.errors == outcome.errors && rehearsal.output.isEmpty)
+        if wrong.status != 2 { #expect(outcome.errors.split(separator: "\n").count == 1) }
         #expect(!(outcome.errors + outcome.output).contains("wrong-Secret-77"))
         let password = try #require(Lab.openrc["OS_PASSWORD"])
         #expect(!(outcome.errors + outcome.output).contains(password))
@@ -139,6 +146,9 @@ extension IntegrationTests {
         try await leavingAsItWas(server) {
           let outcome = try await Lab.imageCreate("--spool-dir", folder, server, "x")
           outcome.expect(1, error: "ERROR (NoSpace): the spool folder \(folder) has ")
+          let rehearsal = try await Lab.imageCreate(
+            "--dry-run", "--spool-dir", folder, server, "x")
+          rehearsal.expect(1, error: "ERROR (NoSpace): the spool folder \(folder) has ")
         }
       }
     }
@@ -157,13 +167,13 @@ extension IntegrationTests {
     @Test(
       "A Glance that refuses the upload gets its image deleted",
       arguments: [
-        (401, "Unauthorized", .beforeBody), (403, "Forbidden", .beforeBody),
+        (401, "Unauthorized", .beforeBody, 4), (403, "Forbidden", .beforeBody, 4),
         // One that is lost with its connection can't be told from the broken upload's own.
-        (409, "Conflict", .afterBody), (413, "TooLarge", .beforeBody),
-        (415, "UnsupportedMedia", .beforeBody), (503, "Unavailable", .beforeBody),
-      ] as [(Int, String, RefusingProxy.Moment)])
+        (409, "Conflict", .afterBody, 1), (413, "TooLarge", .beforeBody, 1),
+        (415, "UnsupportedMedia", .beforeBody, 1), (503, "Unavailable", .beforeBody, 5),
+      ] as [(Int, String, RefusingProxy.Moment, Int32)])
     func refusedUpload(
-      _ status: Int, _ code: String, _ moment: RefusingProxy.Moment
+      _ status: Int, _ code: String, _ moment: RefusingProxy.Moment, _ exitStatus: Int32
     ) async throws {
       let server = try await Guests.prepare(.overlay, .paused)
       try await leavingAsItWas(server) {
@@ -171,7 +181,7 @@ extension IntegrationTests {
           let environment = Lab.openrc.merging(["OS_IMAGE_ENDPOINT_OVERRIDE": url]) { $1 }
           let outcome = try await Lab.imageCreate(
             "--retries", "0", server, "x", environment: environment)
-          outcome.expect(1, error: "ERROR (\(code)): ")
+          outcome.expect(exitStatus, error: "ERROR (\(code)): ")
           #expect(outcome.errors.split(separator: "\n").count == 1)
         }
       }

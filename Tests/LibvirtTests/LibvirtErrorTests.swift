@@ -38,7 +38,7 @@ import Testing
     let error = await #expect(throws: LibvirtError.self) {
       try await connection.define(xml: "<domain type='nonsense'>\n<name>a</name>\n")
     }
-    #expect(error?.operation == "virDomainDefineXMLFlags")
+    #expect(error?.operation == "virDomainDefineXML")
     #expect(error?.object == "test:///default")
     #expect(error?.code != .noDomain)
   }

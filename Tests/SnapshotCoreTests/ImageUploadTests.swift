@@ -20,6 +20,11 @@ import Testing
       /// How many records can't be made, from the second one on.
       var refusedRecords = 0
       var reserved: [UUID] = []
+      /// The properties that images were created with, and what was added later.
+      var created: [[String: String]] = []
+      var added: [[String: String]] = []
+      /// What adding properties fails with.
+      var refusal: Failure?
       var delivered: [UUID] = []
       var deleted: [UUID] = []
       /// How many images were deleted when the server was put back.
@@ -40,6 +45,14 @@ import Testing
           throw Failure()
         }
         state.reserved.append(image.id)
+        state.created.append(image.properties)
+      }
+    }
+
+    func describe(_ id: UUID, _ properties: [String: String]) async throws {
+      try state.withLock { state in
+        state.added.append(properties)
+        if let refusal = state.refusal { throw refusal }
       }
     }
 
@@ -72,20 +85,22 @@ import Testing
   }
 
   private static func send(
-    over sink: FlakySink, retries: Int, seen: @escaping @Sendable (Int64) -> Void = { _ in }
+    over sink: FlakySink, retries: Int, typed: [String: String] = [:],
+    added: [String: String] = [:], seen: @escaping @Sendable (Int64) -> Void = { _ in }
   ) async throws -> (UndoStack, ImageDescription) {
     let undo = UndoStack { action in
       guard case .deleteImage(let id) = action else { return sink.putBack() }
       try await sink.discard(id)
     }
     let image = ImageDescription(
-      id: UUID(), name: "snap1", diskFormat: "raw", minDisk: 1, properties: [:])
+      id: UUID(), name: "snap1", diskFormat: "raw", minDisk: 1, properties: typed)
     let patience = ImageUpload.Patience(retries: retries, firstPause: .milliseconds(1))
     let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     var upload = ImageUpload(image, to: sink, undo: undo, patience: patience, log: quiet)
     do {
       try await upload.reserve()
       try await undo.push(.removeFile(path: "/server"))
+      upload.record(added)
       try await upload.send(.file(path: "/x", byteCount: 9), progress: seen)
       await upload.keep()
     } catch {
@@ -188,6 +203,42 @@ import Testing
       _ = try await Self.send(over: sink, retries: 4)
     }
     #expect(sink.state.withLock { $0.reserved.count } == 1)
+  }
+
+  @Test func `what is known later is added before the data, and never over what was typed`()
+    async throws
+  {
+    let sink = FlakySink([.init()])
+    let added = ["image_create:mechanism": "backup", "image_create:quiesced": "yes"]
+    _ = try await Self.send(
+      over: sink, retries: 1, typed: ["image_create:quiesced": "mine"], added: added)
+    let state = sink.state.withLock { $0 }
+    #expect(state.added == [["image_create:mechanism": "backup"]])
+    // The second record is created with everything.
+    #expect(
+      state.created == [
+        ["image_create:quiesced": "mine"],
+        ["image_create:mechanism": "backup", "image_create:quiesced": "mine"],
+      ])
+    #expect(state.delivered.count == 1)
+  }
+
+  @Test func `nothing is added if nothing is known`() async throws {
+    let sink = FlakySink([])
+    _ = try await Self.send(over: sink, retries: 1)
+    #expect(sink.state.withLock { $0.added } == [])
+  }
+
+  @Test(arguments: [true, false])
+  func `a service that cannot take properties gets the image all the same`(_ passes: Bool)
+    async throws
+  {
+    let sink = FlakySink([])
+    sink.state.withLock { $0.refusal = .init(passes: passes) }
+    _ = try await Self.send(over: sink, retries: 1, added: ["image_create:quiesced": "yes"])
+    let state = sink.state.withLock { $0 }
+    #expect(state.delivered.count == 1)
+    #expect(state.reserved.count == (passes ? 2 : 1))
   }
 
   @Test func `pauses double up to a minute`() {

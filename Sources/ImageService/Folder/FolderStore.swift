@@ -68,6 +68,14 @@ public struct FolderStore: ImageStore {
     return record
   }
 
+  /// Writes the record once more.
+  public func update(_ id: UUID, properties: [String: String]) async throws(ImageServiceError) {
+    let file = RecordFile(path: partial(id) + "/image.json")
+    var record = try file.read()
+    record.properties.merge(properties) { _, new in new }
+    try file.write(record)
+  }
+
   /// Writes the bytes and flushes them to the disk. Data of an earlier attempt is replaced.
   ///
   /// - Throws: `noSpace` with the bytes needed and free, before the first byte if the length is

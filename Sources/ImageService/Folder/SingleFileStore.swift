@@ -61,6 +61,13 @@ public final class SingleFileStore: ImageStore {
     return record
   }
 
+  /// Remembers the properties, too.
+  public func update(_ id: UUID, properties: [String: String]) async throws(ImageServiceError) {
+    var record = try record(id)
+    record.properties.merge(properties) { _, new in new }
+    images.withLock { [record] in $0[id] = record }
+  }
+
   /// Writes the bytes and flushes them to the disk. Data of an earlier attempt is replaced.
   public func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void

@@ -37,6 +37,20 @@ struct GlanceClient: Sendable {
     }
   }
 
+  /// `PATCH /v2/images/{id}`
+  func update(_ id: UUID, _ patch: PropertyPatch) async throws(ImageServiceError) -> HTTPAnswer {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    guard let json = try? encoder.encode(patch) else {
+      throw ImageServiceError(
+        .invalidMetadata, reason: "The image's properties could not be written as JSON.",
+        remedy: "Check them for characters that are not text.")
+    }
+    return try await send(
+      "PATCH", "images/\(id.path)", json: json,
+      headers: ["Content-Type": PropertyPatch.contentType])
+  }
+
   /// `GET /v2/images/{id}`, once: whoever asks for an image asks again.
   func show(_ id: UUID) async throws(ImageServiceError) -> HTTPAnswer {
     try await send("GET", "images/\(id.path)", patiently: false)
@@ -95,25 +109,19 @@ struct GlanceClient: Sendable {
 
   private func send(
     _ method: String, _ path: String, query: String? = nil, json: Data? = nil,
-    patiently: Bool = true
+    headers: [String: String] = [:], patiently: Bool = true
   ) async throws(ImageServiceError) -> HTTPAnswer {
+    func request(_ token: Token) throws(ImageServiceError) -> HTTPRequest {
+      var url = try keystone.imageEndpoint(token).appending(path: path)
+      if let query { url.append(queryItems: Self.items(query)) }
+      return HTTPRequest(
+        method: method, url: url, headers: headers, json: json, token: token.secret)
+    }
     let token = try await keystone.token()
-    let answer = try await send(
-      method, path, query: query, json: json, token: token, patiently: patiently)
+    let answer = try await transport.send(try request(token), patiently: patiently)
     guard answer.status == 401 else { return answer }
     let renewed = try await keystone.replacement(of: token)
-    return try await send(
-      method, path, query: query, json: json, token: renewed, patiently: patiently)
-  }
-
-  private func send(
-    _ method: String, _ path: String, query: String?, json: Data?, token: Token, patiently: Bool
-  ) async throws(ImageServiceError) -> HTTPAnswer {
-    var url = try keystone.imageEndpoint(token).appending(path: path)
-    if let query { url.append(queryItems: Self.items(query)) }
-    return try await transport.send(
-      HTTPRequest(method: method, url: url, json: json, token: token.secret),
-      patiently: patiently)
+    return try await transport.send(try request(renewed), patiently: patiently)
   }
 
   private static func items(_ query: String) -> [URLQueryItem] {

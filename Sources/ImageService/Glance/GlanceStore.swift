@@ -101,6 +101,15 @@ public final class GlanceStore: ImageStore {
     return record
   }
 
+  /// Adds properties, or replaces them.
+  public func update(_ id: UUID, properties: [String: String]) async throws(ImageServiceError) {
+    let answer = try await client.update(id, PropertyPatch(properties: properties))
+    guard answer.status == 200 else {
+      throw AnswerRefusal(answer, of: "describing image \(id.path)").error
+    }
+    logger.debug("image described", metadata: ["id": "\(id.path)"])
+  }
+
   /// Sends the bytes, and asks what became of them if the service does not say; see ``FileUpload``.
   public func upload(
     _ id: UUID, body: any ImageBody, progress: @escaping @Sendable (Int64) -> Void

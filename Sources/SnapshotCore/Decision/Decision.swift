@@ -7,11 +7,34 @@ public enum Decision {
   /// - Throws: `noDisk`, `serverBusy`, `notPossible`, `notQuiesced`, `badFormat`; nothing has been
   ///   touched then.
   public static func plan(_ facts: Facts, _ request: Request) throws(SnapshotError) -> Plan {
-    let (disk, whyDisk) = try chooseDisk(facts, request)
+    let (disk, whyDisk) = try DiskChoice(facts: facts, request: request).disk()
     try checkIdle(facts, disk)
-    let (mechanism, whyMechanism) = try chooseMechanism(facts, request, disk)
+    let candidates = try candidates(facts, request, disk)
+    var plan = try plan(facts, request, disk, whyDisk, candidates[0])
+    plan.leftOut = DiskChoice(facts: facts, request: request).leftOut(disk)
+    if plan.mechanism.isLive {
+      for candidate in candidates.dropFirst() where candidate.mechanism.isLive {
+        plan.alternatives.append(try Self.plan(facts, request, disk, whyDisk, candidate))
+      }
+    }
+    if !plan.alternatives.isEmpty {
+      plan.reasons.append(
+        Plan.Reason(
+          topic: "otherwise",
+          choice: plan.alternatives.map(\.mechanism.rawValue).joined(separator: ", "),
+          because: "if \(plan.mechanism.rawValue) is refused when it begins"))
+    }
+    return plan
+  }
+
+  /// The plan with one mechanism.
+  private static func plan(
+    _ facts: Facts, _ request: Request, _ disk: DiskDescription, _ whyDisk: String,
+    _ candidate: Candidate
+  ) throws(SnapshotError) -> Plan {
+    let mechanism = candidate.mechanism
     let (quiesce, whyQuiesce) = try chooseQuiesce(facts, request, mechanism)
-    let (format, whyFormat) = try chooseFormat(request, disk)
+    let (format, whyFormat) = try FormatChoice(facts: facts, request: request, disk: disk).format()
     let isClonable = facts.disks[disk.target]?.isClonable ?? false
     let choice = DeliveryChoice(
       request: request, mechanism: mechanism, format: format, isClonable: isClonable)
@@ -22,7 +45,7 @@ public enum Decision {
       Plan.Reason(
         topic: "mode", choice: mechanism.isLive ? "live" : "cold",
         because: whyMode(facts, request, mechanism)),
-      Plan.Reason(topic: "mechanism", choice: mechanism.rawValue, because: whyMechanism),
+      Plan.Reason(topic: "mechanism", choice: mechanism.rawValue, because: candidate.because),
       Plan.Reason(
         topic: "quiesce", choice: quiesce == .none ? "no" : "freeze", because: whyQuiesce),
       Plan.Reason(topic: "disk", choice: disk.target, because: whyDisk),
@@ -34,7 +57,7 @@ public enum Decision {
       reasons.append(
         Plan.Reason(
           topic: "host devices", choice: hostDevices.map(\.label).joined(separator: ", "),
-          because: "a guest that holds them can't be saved: detached before, attached after"))
+          because: "a guest that holds them cannot be saved: detached before, attached after"))
     }
     if let gap = unguarded(facts, disk), !mechanism.isLive {
       reasons.append(
@@ -66,42 +89,6 @@ public enum Decision {
     return "a host that shares the block device \(path) and writes to it is not noticed"
   }
 
-  /// Chooses the disk to take; nothing but the domain XML is looked at.
-  static func chooseDisk(_ facts: Facts, _ request: Request) throws(SnapshotError)
-    -> (DiskDescription, String)
-  {
-    let disks = facts.domain.disks.filter { $0.device == "disk" && $0.source != .none }
-    let others = { (chosen: DiskDescription) in
-      let rest = facts.domain.disks.filter { $0.target != chosen.target }.map(\.target)
-      return rest.isEmpty ? "" : "; not taken: \(rest.joined(separator: ", "))"
-    }
-    if let wanted = request.disk {
-      guard let disk = disks.first(where: { $0.target == wanted }) else {
-        throw SnapshotError(
-          .noDisk, "\(facts.label) has no disk '\(wanted)' that could be taken",
-          remedy: disks.isEmpty
-            ? "Look with `virsh domblklist \(facts.domain.name.shellWord)`"
-            : "Name one of these with --disk: \(disks.map(\.target).joined(separator: ", "))")
-      }
-      return (disk, "asked for with --disk" + others(disk))
-    }
-    // What the guest can't write to is no root disk; --disk still takes it.
-    let writable = disks.filter { !$0.isReadOnly }
-    let bootable = writable.filter { $0.bootOrder != nil }
-      .min { ($0.bootOrder ?? 0) < ($1.bootOrder ?? 0) }
-    if let disk = bootable {
-      return (disk, "first in the boot order" + others(disk))
-    }
-    guard let disk = writable.first else {
-      throw SnapshotError(
-        .noDisk, "\(facts.label) has no disk that could be taken",
-        remedy:
-          "Look with `virsh domblklist \(facts.domain.name.shellWord)`: CD-ROMs, floppies, drives "
-          + "without media and read-only disks do not count")
-    }
-    return (disk, "the first disk" + others(disk))
-  }
-
   private static func checkIdle(_ facts: Facts, _ disk: DiskDescription) throws(SnapshotError) {
     if facts.job != nil {
       throw SnapshotError(
@@ -118,9 +105,16 @@ public enum Decision {
     }
   }
 
-  private static func chooseMechanism(
+  /// A mechanism that is possible, and why it has its place.
+  private struct Candidate {
+    let mechanism: Mechanism
+    let because: String
+  }
+
+  /// What is possible, in the order of preference; never empty.
+  private static func candidates(
     _ facts: Facts, _ request: Request, _ disk: DiskDescription
-  ) throws(SnapshotError) -> (Mechanism, String) {
+  ) throws(SnapshotError) -> [Candidate] {
     if let forced = request.mechanism {
       let contradiction =
         request.mode == .live && !forced.isLive
@@ -131,19 +125,27 @@ public enum Decision {
         throw SnapshotError(
           .notPossible,
           "mechanism '\(forced.rawValue)' is not possible for \(facts.label): \(obstacle)",
-          remedy: "Leave --mechanism away to have one chosen, or see `--dry-run`")
+          remedy: "Omit --mechanism to have one chosen, or see `--dry-run`")
       }
-      return (forced, "asked for with --mechanism")
+      return [Candidate(mechanism: forced, because: "asked for with --mechanism")]
     }
+    var found: [Candidate] = []
     var passed: [String] = []
     var obstacles: [String] = []
     for mechanism in Mechanism.preference where request.mode.allows(mechanism) {
-      guard let obstacle = mechanism.obstacle(facts, disk) else {
-        return (mechanism, passed.isEmpty ? "the first choice" : passed.joined(separator: "; "))
+      if let obstacle = mechanism.obstacle(facts, disk) {
+        passed.append("not \(mechanism.rawValue): \(obstacle)")
+        obstacles.append(obstacle)
+      } else {
+        found.append(
+          Candidate(
+            mechanism: mechanism,
+            because: !found.isEmpty
+              ? "the next choice"
+              : passed.isEmpty ? "the first choice" : passed.joined(separator: "; ")))
       }
-      passed.append("not \(mechanism.rawValue): \(obstacle)")
-      obstacles.append(obstacle)
     }
+    guard found.isEmpty else { return found }
     try checkFault(facts, disk, among: obstacles)
     let wish =
       switch request.mode {
@@ -187,45 +189,31 @@ public enum Decision {
         nil
       } else if !mechanism.isLive {
         "a guest that is \(mechanism == .managedSave ? "saved" : facts.state.description) "
-          + "can't freeze its file systems"
+          + "cannot freeze its file systems"
       } else if facts.state == .paused {
-        "a paused guest can't answer"
+        "a paused guest cannot answer"
       } else {
         switch facts.domain.agent {
         case .absent: "the server has no guest agent channel"
         case .disconnected: "no guest agent is connected"
-        case .connected: nil
+        case .connected:
+          // virDomainAgentSetResponseTimeout
+          facts.daemonVersion < Version(5, 10)
+            ? "libvirt \(facts.daemonVersion) is older than 5.10, which cannot bound the time that the "
+              + "guest agent takes" : nil
         }
       }
     if let obstacle {
       guard request.quiesce == .auto else {
         throw SnapshotError(
-          .notQuiesced, "\(facts.label) can't be quiesced: \(obstacle)",
-          remedy: "Leave `--quiesce require` away, or make the guest agent run in the guest")
+          .notQuiesced, "\(facts.label) cannot be quiesced: \(obstacle)",
+          remedy: "Omit `--quiesce require`, or start the guest agent in the guest")
       }
       return (.none, obstacle)
     }
     guard mechanism.isLive else { return (.none, "the guest was shut down, its disk is at rest") }
     return request.quiesce == .require
       ? (.require, "--quiesce require") : (.attempt, "a guest agent is connected")
-  }
-
-  private static func chooseFormat(_ request: Request, _ disk: DiskDescription)
-    throws(SnapshotError) -> (ImageFormat, String)
-  {
-    if let format = request.format {
-      guard format == .qcow2 || !request.compresses else {
-        throw SnapshotError(
-          .badFormat, "a \(format) image can't be compressed",
-          remedy: "Leave --compress away, or use `--disk-format qcow2`")
-      }
-      return (format, "asked for with --disk-format")
-    }
-    if request.compresses { return (.qcow2, "--compress was given") }
-    if let format = ImageFormat(driver: disk.format) {
-      return (format, "the disk's own format by the domain XML")
-    }
-    return (.qcow2, "no image can have the disk's own format \(disk.format)")
   }
 
   private static func whyMode(_ facts: Facts, _ request: Request, _ mechanism: Mechanism)

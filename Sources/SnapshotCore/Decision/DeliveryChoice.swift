@@ -24,7 +24,7 @@ struct DeliveryChoice {
       }
       throw SnapshotError(
         .notPossible, "the image can't be streamed: \(obstacle)",
-        remedy: "Leave --stream away: the image is then written to the spool folder first")
+        remedy: "Omit --stream: the image is then written to the spool folder first")
     case nil: break
     }
     if let obstacle { return (.spool, "\(obstacle): \(file)") }

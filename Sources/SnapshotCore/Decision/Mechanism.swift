@@ -68,12 +68,16 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
   }
 
   private func backupObstacle(_ facts: Facts) -> String? {
-    guard facts.daemonVersion >= Version(7, 2), facts.hypervisorVersion >= Version(4, 2) else {
+    // The version is that of the default emulator; libvirt knows more of the domain's own.
+    let isOld = facts.hypervisorVersion < Version(4, 2) && facts.hasBackupJobs == nil
+    guard facts.daemonVersion >= Version(7, 2), !isOld else {
       return
         "libvirt \(facts.daemonVersion) with QEMU \(facts.hypervisorVersion) is older than 7.2 "
         + "with 4.2, the first with backup jobs"
     }
-    return nil
+    return facts.hasBackupJobs == false
+      ? "\(facts.domain.emulator ?? "the emulator") has no backup jobs, by libvirt's domain "
+        + "capabilities" : nil
   }
 
   private func mirrorObstacle(_ facts: Facts, _ disk: DiskDescription) -> String? {
@@ -94,7 +98,8 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       ? "libvirt \(facts.daemonVersion) is older than 3.5, the first with TRANSIENT_JOB" : nil
   }
 
-  /// Undefining drops these metadata without a word while the guest runs.
+  /// Undefining a running guest silently drops its metadata, and what it keeps on disk beside its
+  /// disks unless told otherwise.
   private func rebaseObstacle(_ facts: Facts) -> String? {
     guard facts.isPersistent else { return nil }
     let kept = [(facts.snapshotCount, "snapshots"), (facts.checkpointCount, "checkpoints")]
@@ -102,9 +107,20 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       return "the server must be undefined for it, and the metadata of its \(count) \(name) "
         + "would be lost"
     }
-    if facts.domain.tpm != nil, facts.daemonVersion < Version(8, 9) {
+    if facts.domain.isUEFI, facts.daemonVersion < Version(2, 3) {
+      return
+        "the server must be undefined for it, and libvirt \(facts.daemonVersion) is older than "
+        + "2.3, the first that can keep its UEFI variables"
+    }
+    guard let tpm = facts.domain.tpm else { return nil }
+    if facts.daemonVersion < Version(8, 9) {
       return "the server must be undefined for it, and libvirt \(facts.daemonVersion) would delete "
         + "its TPM's state"
+    }
+    // KEEP_TPM or not: libvirt deletes the state of a transient domain when it stops.
+    guard tpm.outlivesDefinition else {
+      return "the server must be undefined for it, and if the guest stopped then, its TPM's state "
+        + "would be lost (no <backend persistent_state='yes'/>)"
     }
     return nil
   }

@@ -20,6 +20,11 @@ public struct Plan: Sendable, Equatable {
   public var downtime: Downtime
   /// Host devices to detach before and to attach after.
   public var hostDevices: [DomainDescription.HostDevice]
+  /// Writable disks that are not taken although the user named none.
+  package var leftOut: [String] = []
+  /// What else can be done live, best first, if the mechanism is refused when it begins. Never cold:
+  /// a guest that was to stay up is not stopped.
+  package var alternatives: [Plan] = []
   /// Why, one for each part of the decision, in the order of `--dry-run`.
   public var reasons: [Reason]
 

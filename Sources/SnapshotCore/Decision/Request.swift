@@ -6,7 +6,7 @@ public struct Request: Sendable, Equatable {
   public var mechanism: Mechanism?
   /// Whether to quiesce the guest.
   public var quiesce: QuiesceWish
-  /// The disk's target; nil for the root disk.
+  /// The disk's target; nil or ``rootDisk`` for the root disk.
   public var disk: String?
   /// The image's format; nil for the disk's own.
   public var format: ImageFormat?
@@ -29,6 +29,9 @@ public struct Request: Sendable, Equatable {
     self.delivery = delivery
     self.compresses = compresses
   }
+
+  /// Names the root disk, whichever it is.
+  package static let rootDisk = "root"
 
   /// Whether the guest may be stopped.
   public enum Mode: Sendable, Equatable {

@@ -10,6 +10,8 @@ internal import Foundation
 enum ZeroScan {
   /// How many clusters are looked at.
   private static let sampleCount: UInt64 = 128
+  /// How long to look: what is not looked at by then is sent as data.
+  static let limit = Duration.seconds(600)
   /// Less data than this is sent as soon as it is looked at, in bytes.
   private static let leastData: UInt64 = 32 << 20
 
@@ -56,20 +58,32 @@ enum ZeroScan {
 
   /// The extents with those clusters of data taken for zeros that are nothing else.
   ///
-  /// - Parameter extents: the source's own; what they call zeros is not read.
+  /// - Parameters:
+  ///   - extents: the source's own; what they call zeros is not read.
+  ///   - limit: how long to look.
+  ///   - progress: told how many bytes of how many were looked at.
   /// - Throws: `unreadableDisk`, `cancelled`.
-  static func refine(_ extents: [Extent], of source: any DiskSource) throws(SnapshotError)
-    -> [Extent]
-  {
-    let runs = DataRuns(extents, size: source.size).ranges
+  static func refine(
+    _ extents: [Extent], of source: any DiskSource, within limit: Duration = limit,
+    progress: (UInt64, UInt64) -> Void = { _, _ in }
+  ) throws(SnapshotError) -> [Extent] {
+    let data = DataRuns(extents, size: source.size)
+    let runs = data.ranges
+    let end = ContinuousClock.now + limit
+    var done: UInt64 = 0
     let zeros = Data(count: Int(DataRuns.clusterSize))
     var list = ExtentList()
     source.willRead(runs)
     for run in runs {
       list.append(.zero, length: run.lowerBound - list.end)
       while list.end < run.upperBound {
+        guard ContinuousClock.now < end else {
+          list.append(.data, length: run.upperBound - list.end)
+          break
+        }
         let wanted = min(run.upperBound - list.end, 1 << 20)
         var piece = try source.read(at: list.end, count: Int(wanted))
+        done += UInt64(piece.count)
         while !piece.isEmpty {
           let left = DataRuns.clusterSize - list.end % DataRuns.clusterSize
           let cluster = piece.prefix(Int(left))
@@ -78,6 +92,7 @@ enum ZeroScan {
           list.append(isZero ? .zero : .data, length: UInt64(cluster.count))
           piece = piece.dropFirst(cluster.count)
         }
+        progress(done, data.byteCount)
       }
     }
     list.append(.zero, length: source.size - list.end)

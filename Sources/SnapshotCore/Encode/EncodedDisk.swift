@@ -33,10 +33,12 @@ public final class EncodedDisk: Sendable {
   ///
   /// - Parameters:
   ///   - looksForZeros: whether time may be spent on that, which a guest that is down would pay.
+  ///   - progress: told how many bytes of how many were looked at for zeros.
   ///   - open: opens the point in time; called here, and on the thread of each reader.
   /// - Throws: what `open` throws; `unreadableDisk`, `cancelled`.
   public init(
     _ format: Format, looksForZeros: Bool = true,
+    progress: (UInt64, UInt64) -> Void = { _, _ in },
     from open: @escaping @Sendable () throws(SnapshotError) -> any DiskSource
   ) throws(SnapshotError) {
     let source = try open()
@@ -44,7 +46,8 @@ public final class EncodedDisk: Sendable {
     let extents = try source.extents()
     var runs = DataRuns(extents, size: source.size)
     if format == .qcow2, looksForZeros, try ZeroScan.isWorthwhile(runs, of: source) {
-      runs = DataRuns(try ZeroScan.refine(extents, of: source), size: source.size)
+      runs = DataRuns(
+        try ZeroScan.refine(extents, of: source, progress: progress), size: source.size)
     }
     self.runs = runs
     diskSize = source.size

@@ -10,6 +10,8 @@ public struct DomainDescription: Sendable, Equatable {
   public var architecture: String?
   /// `os/type@machine`, for example `pc-q35-7.2`.
   public var machine: String?
+  /// The emulator's path.
+  package var emulator: String?
   /// Whether it boots through UEFI.
   public var isUEFI = false
   /// Whether secure boot is required.
@@ -78,6 +80,9 @@ public struct DomainDescription: Sendable, Equatable {
     public var model: String
     /// `1.2` or `2.0`.
     public var version: String?
+    /// Whether its state outlives the definition: `<backend persistent_state='yes'/>`, or a TPM of
+    /// the host (`passthrough`, `external`).
+    package var outlivesDefinition = false
     /// Makes a description of a TPM.
     public init(model: String, version: String?) {
       self.model = model

@@ -56,6 +56,7 @@ enum DomainXML {
     let osType = root.first("os/type")
     domain.architecture = osType?["arch"]
     domain.machine = osType?["machine"]
+    domain.emulator = root.text("devices/emulator")
     let loader = root.first("os/loader")
     domain.isUEFI = root.first("os")?["firmware"] == "efi" || loader?["type"] == "pflash"
     domain.isSecureBoot =
@@ -64,8 +65,11 @@ enum DomainXML {
         $0["name"] == "secure-boot" && $0["enabled"] == "yes"
       }
     if let tpm = root.first("devices/tpm") {
-      domain.tpm = .init(
-        model: tpm["model"] ?? "tpm-tis", version: tpm.first("backend")?["version"])
+      let backend = tpm.first("backend")
+      domain.tpm = .init(model: tpm["model"] ?? "tpm-tis", version: backend?["version"])
+      domain.tpm?.outlivesDefinition =
+        ["passthrough", "external"].contains(backend?["type"])
+        || backend?["persistent_state"] == "yes"
     }
     domain.scsiModel =
       root.all("devices/controller").first { $0["type"] == "scsi" }?["model"]

@@ -31,6 +31,10 @@ public struct Facts: Sendable, Equatable {
   /// What is known of each disk beyond the XML, by target.
   public var disks: [String: DiskFacts]
 
+  /// Whether the installed emulator has backup jobs, by libvirt's domain capabilities; nil if
+  /// libvirt does not say.
+  package var hasBackupJobs: Bool?
+
   /// Makes facts from parts.
   public init(
     uri: String, hypervisor: String, hypervisorVersion: Version, daemonVersion: Version,

@@ -34,10 +34,17 @@ public struct FactsReader: Sendable {
         autostarts: isPersistent ? try await domain.autostarts() : false,
         snapshotCount: try await domain.snapshotCount(),
         checkpointCount: try await domain.checkpointCount(), domain: description, disks: [:])
-      if facts.isActive { facts.job = try await domain.job() }
+      if facts.isActive {
+        facts.job = try await domain.job()
+        facts.hasBackupJobs = try await connection.domainCapabilities(
+          emulator: description.emulator, architecture: description.architecture,
+          machine: description.machine, type: description.type
+        ).flatMap(DomainCapabilities.hasBackupJobs)
+      }
       facts.isLeftByMigration = try await domain.isLeftByMigration()
       let proof = try await HostProof.of(connection, spoolFolder: spoolFolder)
-      if let (chosen, _) = try? Decision.chooseDisk(facts, Request(disk: disk)) {
+      let choice = DiskChoice(facts: facts, request: Request(disk: disk))
+      if let (chosen, _) = try? choice.disk() {
         facts.disks[chosen.target] = try await self.facts(of: chosen, in: domain, facts, proof)
       }
       return facts

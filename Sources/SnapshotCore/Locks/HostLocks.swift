@@ -20,11 +20,15 @@ public struct HostLocks: Sendable {
   private let shared: String?
   /// The group whose members use the folder, too.
   private let group: UInt32?
+  /// Whether locks are only looked at: nothing is created, and none is held.
+  private let isRehearsal: Bool
   /// Told what is waited for.
   private let notice: @Sendable (String) -> Void
 
   /// How often a lock that is held is tried again.
   private static let interval = Duration.milliseconds(250)
+  /// How long a rehearsal may have looked at a lock.
+  private static let glance = Duration.milliseconds(20)
   /// More runs than this are never counted.
   private static let mostSlots = 4096
 
@@ -33,16 +37,24 @@ public struct HostLocks: Sendable {
   /// - Parameters:
   ///   - shared: root's folder, if this is another user.
   ///   - group: whose members are let in.
+  ///   - isRehearsal: whether locks are only looked at.
   /// - Throws: `serverLocked` if it cannot be used, `unsafeFolder` if others can change the way to it.
   public init(
-    folder: String, shared: String? = nil, group: UInt32? = nil,
+    folder: String, shared: String? = nil, group: UInt32? = nil, isRehearsal: Bool = false,
     notice: @escaping @Sendable (String) -> Void
   ) throws(SnapshotError) {
     self.folder = folder
     self.shared = shared
     self.group = group
+    self.isRehearsal = isRehearsal
     self.notice = notice
     _ = try TrustedFolders(on: folder, for: .state)
+    guard !isRehearsal else {
+      if let obstacle = FolderRehearsal.obstacle(to: folder) {
+        throw HostLocks.unusable(folder, obstacle.error)
+      }
+      return
+    }
     do {
       try FileManager.default.createDirectory(
         atPath: FilePath(folder).removingLastComponent().string,
@@ -75,11 +87,12 @@ public struct HostLocks: Sendable {
 
   /// A lock that is held; let go when the last reference goes.
   public final class Lock: Sendable {
-    private let file: FileDescriptor
+    /// Nil in a rehearsal.
+    private let file: FileDescriptor?
 
-    fileprivate init(_ file: FileDescriptor) { self.file = file }
+    fileprivate init(_ file: FileDescriptor?) { self.file = file }
 
-    deinit { try? file.close() }
+    deinit { try? file?.close() }
   }
 
   /// Locks a server.
@@ -92,6 +105,8 @@ public struct HostLocks: Sendable {
     async throws(SnapshotError) -> Lock
   {
     let path = folder(of: server) + "/" + server.uuid + ".lock"
+    if let lock = try take(path, purpose) { return lock }
+    try? await Task.sleep(for: HostLocks.glance)
     if let lock = try take(path, purpose) { return lock }
     let reason = "server '\(server.name)' is being snapshotted by \(await holder(path))"
     guard waits else {
@@ -139,6 +154,7 @@ public struct HostLocks: Sendable {
 
   /// - Returns: nil where someone else holds it.
   private func take(_ path: String, _ purpose: String) throws(SnapshotError) -> Lock? {
+    guard !isRehearsal else { return try look(path) }
     do {
       let file = try open(path)
       guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
@@ -156,6 +172,25 @@ public struct HostLocks: Sendable {
         _ = try? file.writeAll(toAbsoluteOffset: 0, text)
       }
       return lock
+    } catch {
+      throw HostLocks.unusable(path, error)
+    }
+  }
+
+  /// Whether a lock could be taken now. A shared lock tells; it is let go at once, and a run that meets
+  /// it tries once more.
+  private func look(_ path: String) throws(SnapshotError) -> Lock? {
+    do {
+      let file = try FileDescriptor.open(
+        FilePath(path), .readOnly, options: [.noFollow, .closeOnExec])
+      return try file.closeAfter {
+        if flock(file.rawValue, LOCK_SH | LOCK_NB) == 0 { return Lock(nil) }
+        let reason = Errno(rawValue: errno)
+        guard reason == .wouldBlock else { throw reason }
+        return nil
+      }
+    } catch Errno.noSuchFileOrDirectory {
+      return Lock(nil)
     } catch {
       throw HostLocks.unusable(path, error)
     }

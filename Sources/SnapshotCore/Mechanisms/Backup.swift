@@ -24,6 +24,7 @@ struct Backup {
     do {
       try await Quiesce(context: context).around {
         try await context.domain.beginBackup(xml: xml)
+        context.instant.note()
       } ready: {
         try await checkIdle()
       }

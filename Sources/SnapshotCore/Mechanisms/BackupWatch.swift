@@ -54,7 +54,9 @@ struct BackupWatch {
     let end = ContinuousClock.now + BackupWatch.patience
     while true {
       let isOver = ContinuousClock.now >= end || Task.isCancelled
-      if let reason = await reason(of: error), isOver || reason.code != .serverBusy { throw reason }
+      if let reason = await reason(of: error), isOver || reason.code != .backupEnded {
+        throw reason
+      }
       guard !isOver else { throw error }
       try? await Task.sleep(for: BackupWatch.interval)
     }
@@ -136,7 +138,7 @@ struct BackupWatch {
     do { job = try await context.domain.backupXML() } catch { return nil }
     guard job?.contains(context.workspace.folder) == true else {
       return SnapshotError(
-        .serverBusy, "someone ended the backup job of \(label) while it was read",
+        .backupEnded, "someone ended the backup job of \(label) while it was read",
         remedy: "Find out who runs `virsh domjobabort`, then try again", cause: error)
     }
     return nil

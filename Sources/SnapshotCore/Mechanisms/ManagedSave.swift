@@ -16,6 +16,7 @@ struct ManagedSave {
     }
     let running = context.undo.mark()
     try await save()
+    context.instant.note()
     try await DiskComparison(context: context).checkLayers()
     guard context.plan.downtime == .untilCloned, try await isCloned(node.label, to: clone) else {
       return DiskFile(node)

@@ -73,7 +73,8 @@ struct Mirror {
     let mark = try await context.undo.push(
       .define(xmlPath: path, autostarts: context.facts.autostarts))
     try context.workspace.saveDefinition(try await domain.xml([.secure, .inactive]), to: path)
-    var keep: Domain.Keep = [.nvram]
+    var keep: Domain.Keep = []
+    if context.facts.daemonVersion >= Version(2, 3) { keep.insert(.nvram) }
     if context.facts.daemonVersion >= Version(8, 9) { keep.insert(.tpm) }
     context.log.info("undefining for the time of the block job; the definition is in \(path)")
     try await domain.undefine(keeping: keep)
@@ -134,6 +135,7 @@ struct Mirror {
     do {
       try await Quiesce(context: context).around {
         try await context.domain.abortBlockJob(onDisk: disk)
+        context.instant.note()
         isEnded = true
       }
     } catch let error as LibvirtError where !isEnded {

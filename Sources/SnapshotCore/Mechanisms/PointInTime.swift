@@ -14,6 +14,8 @@ struct SnapshotContext: Sendable {
   let progress: @Sendable (Double) -> Void
   /// Says after the point in time whether the guest was quiesced.
   let quiescing = QuiesceRecord()
+  /// When the point in time was fixed.
+  let instant = Instant()
 
   /// The files of the disk the plan chose, top first.
   var chain: [ImageLayer] { facts.disks[plan.disk.target]?.chain ?? [] }

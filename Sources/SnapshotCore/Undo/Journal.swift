@@ -73,6 +73,17 @@ public final class Journal: Sendable {
 
   deinit { try? file.close() }
 
+  /// Checks that a journal can be created; touches nothing.
+  ///
+  /// - Throws: `journalFailed`.
+  package static func check(in folder: String) throws(SnapshotError) {
+    guard let obstacle = FolderRehearsal.obstacle(to: folder) else { return }
+    throw SnapshotError(
+      .journalFailed, "no journal can be created in \(folder): \(obstacle.reason)",
+      remedy: "Make the folder writable: no snapshot starts without a journal",
+      cause: obstacle.error)
+  }
+
   /// The path of a journal that does not exist yet, known before anything that needs it begins.
   ///
   /// - Parameter folder: where journals are.

@@ -70,11 +70,13 @@ public struct DeadRun: Sendable {
   ///   - serverID: only this server's.
   ///   - patience: how long to wait for a journal that is locked: none where its run may live, some
   ///     where the caller holds the server's lock, so that only a look at it can be under way.
+  ///   - touchesNothing: whether this is a rehearsal, which does not tidy the folder up either.
   /// - Returns: them, and what could not be read.
-  public static func all(in folder: String, of serverID: String? = nil, patience: Duration = .zero)
-    async -> (runs: [DeadRun], damaged: [SnapshotError])
-  {
-    Journal.removeHalfMade(in: folder)
+  public static func all(
+    in folder: String, of serverID: String? = nil, patience: Duration = .zero,
+    touchesNothing: Bool = false
+  ) async -> (runs: [DeadRun], damaged: [SnapshotError]) {
+    if !touchesNothing { Journal.removeHalfMade(in: folder) }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     var runs: [DeadRun] = []
     var damaged: [SnapshotError] = []

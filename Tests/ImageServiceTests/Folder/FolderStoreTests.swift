@@ -40,6 +40,17 @@ import Testing
     #expect(record.properties == ["hw_disk_bus": "virtio"])
   }
 
+  @Test func `properties that are added later are in the record`() async throws {
+    _ = try await store.create(Fixture.image)
+    try await store.update(Fixture.imageID, properties: ["a:b": "1", "hw_disk_bus": "scsi"])
+    let receipt = try await store.upload(Fixture.imageID, body: PatternBody(10)) { _ in }
+    let record = try await store.finish(Fixture.imageID, receipt: receipt)
+    #expect(record.properties == ["a:b": "1", "hw_disk_bus": "scsi"])
+    let stored = try JSONDecoder().decode(
+      ImageRecord.self, from: folder.contents("images/\(Self.id)/image.json"))
+    #expect(stored == record)
+  }
+
   @Test func onlyTheOwnerCanReadAnything() async throws {
     _ = try await store.create(Fixture.image)
     let receipt = try await store.upload(Fixture.imageID, body: PatternBody(10)) { _ in }

@@ -24,6 +24,32 @@ import Testing
         + #""visibility":"private"}"#)
   }
 
+  @Test func `properties are added with a JSON patch in Glance's form`() async throws {
+    let seen = try await StubServer.run([
+      .token(), Step("PATCH", Self.path, .json(200, Self.queued)),
+    ]) {
+      try await Fixture.glance($0).update(
+        Fixture.imageID, properties: ["b:c": "x/\"y", "a~/": "1"])
+    }
+    #expect(seen[1].headers["content-type"] == "application/openstack-images-v2.1-json-patch")
+    #expect(
+      String(decoding: seen[1].body, as: UTF8.self)
+        == #"[{"op":"add","path":"/a~0~1","value":"1"},"#
+        + #"{"op":"add","path":"/b:c","value":"x/\"y"}]"#)
+  }
+
+  @Test(arguments: [(403, ImageServiceError.Code.forbidden), (404, .notFound), (409, .conflict)])
+  func `a refused patch says why`(status: Int, code: ImageServiceError.Code) async throws {
+    try await StubServer.run([
+      .token(), Step("PATCH", Self.path, .html(status, "Title", "because of this")),
+    ]) { server in
+      let error = try await Fixture.failure {
+        try await Fixture.glance(server).update(Fixture.imageID, properties: ["a": "1"])
+      }
+      #expect(error.code == code && error.reason.contains("because of this"))
+    }
+  }
+
   @Test(arguments: [Reply.hangUp(afterBodyBytes: nil), .hangUp(afterBodyBytes: 0)])
   func aCreateWhoseAnswerGotLostIsSentAgain(loss: Reply) async throws {
     try await StubServer.run([

@@ -18,6 +18,9 @@ import Testing
     (.tpmOn88, .backup),
     (.tpmOn89, .backup),
     (.hostDevices, .backup),
+    (.fleetingTPM, .backup),
+    (.ownEmulator, .backup),
+    (.noBackupJobs, .copy),
     // The same on a block device or RBD.
     (.logicalVolume, .backup),
     (.rbd, .backup),
@@ -34,6 +37,8 @@ import Testing
     (.snapshots, .managedSave),
     (.checkpoints, .managedSave),
     (.tpm, .managedSave),
+    (.uefiOn22, .managedSave),
+    (.uefiOn23, .rebase),
     // Too old, or no block jobs at all.
     (.qemu12, .managedSave),
     (.libvirt09, .managedSave),
@@ -262,7 +267,8 @@ import Testing
     #expect(
       plan.reasons.map(\.topic)
         == [
-          "mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime", "scratch file",
+          "mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime", "otherwise",
+          "scratch file",
         ])
   }
 }

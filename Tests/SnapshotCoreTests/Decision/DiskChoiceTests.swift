@@ -122,7 +122,11 @@ import Testing
 
   static let formats: [(String, ImageFormat?, String, String)] = [
     ("qcow2", nil, "qcow2", "the disk's own format by the domain XML"),
-    ("raw", nil, "raw", "the disk's own format by the domain XML"),
+    (
+      "raw", nil, "raw",
+      "the disk's own format by the domain XML; its full length of 5368709120 bytes is sent "
+        + "(`--disk-format qcow2` leaves zeros out)"
+    ),
     ("vpc", nil, "vhd", "the disk's own format by the domain XML"),
     ("vmdk", nil, "vmdk", "the disk's own format by the domain XML"),
     ("qed", nil, "qcow2", "no image can have the disk's own format qed"),
@@ -148,6 +152,38 @@ import Testing
   @Test func `LVM and RBD have no format of their own and become raw`() throws {
     let plan = try Decision.plan(Situation.logicalVolume.facts, Request())
     #expect(plan.format == .raw)
+  }
+
+  static let leftOut: [(disk: String?, taken: String, leftOut: [String])] = [
+    (nil, "vda", ["vdb"]), ("root", "vda", []), ("vda", "vda", []), ("vdb", "vdb", []),
+  ]
+
+  @Test(arguments: leftOut)
+  func `writable disks are left out silently only if a disk was named`(
+    _ row: (disk: String?, taken: String, leftOut: [String])
+  ) throws {
+    let facts = ServerFixture.facts {
+      $0.domain.disks += [
+        ServerFixture.disk("vdb"), ServerFixture.disk("vdc", isReadOnly: true),
+        ServerFixture.disk("sda", device: "cdrom"),
+        ServerFixture.disk("vdd", source: DiskDescription.Source.none),
+      ]
+    }
+    let plan = try Decision.plan(facts, Request(disk: row.disk))
+    #expect(plan.disk.target == row.taken)
+    #expect(plan.leftOut == row.leftOut)
+  }
+
+  @Test func `--disk root is the first in the boot order`() throws {
+    let facts = ServerFixture.facts {
+      $0.domain.disks.append(ServerFixture.disk("vdb", bootOrder: 1))
+      $0.disks["vdb"] = DiskFacts(virtualSize: 1, chain: [])
+    }
+    let plan = try Decision.plan(facts, Request(disk: "root"))
+    #expect(plan.disk.target == "vdb")
+    #expect(
+      plan.reason("disk")?.because
+        == "asked for with --disk root: first in the boot order; not taken: vda")
   }
 
   @Test func `a server with a job under way is left alone`() throws {

@@ -205,7 +205,7 @@ import Testing
     #expect(
       error.reason
         == "mechanism '\(mechanism.rawValue)' is not possible for server 'fed18': \(obstacle)")
-    #expect(error.remedy == "Leave --mechanism away to have one chosen, or see `--dry-run`")
+    #expect(error.remedy == "Omit --mechanism to have one chosen, or see `--dry-run`")
   }
 
   @Test(arguments: Mechanism.allCases)

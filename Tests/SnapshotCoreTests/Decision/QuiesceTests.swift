@@ -18,10 +18,10 @@ import Testing
 
   private static let noChannel = "the server has no guest agent channel"
   private static let notConnected = "no guest agent is connected"
-  private static let pausedGuest = "a paused guest can't answer"
-  private static let cold = "a guest that is saved can't freeze its file systems"
-  private static let crashed = "a guest that is crashed can't freeze its file systems"
-  private static let saved = "a guest that is shut off can't freeze its file systems"
+  private static let pausedGuest = "a paused guest cannot answer"
+  private static let cold = "a guest that is saved cannot freeze its file systems"
+  private static let crashed = "a guest that is crashed cannot freeze its file systems"
+  private static let saved = "a guest that is shut off cannot freeze its file systems"
   private static let atRest = "the guest was shut down, its disk is at rest"
 
   static let table: [Row] = [
@@ -79,7 +79,7 @@ import Testing
     guard let quiesce = row.quiesce else {
       let error = try #require(throws: SnapshotError.self) { try Decision.plan(facts, request) }
       #expect(error.code == .notQuiesced)
-      #expect(error.reason == "server 'fed18' can't be quiesced: \(row.because)")
+      #expect(error.reason == "server 'fed18' cannot be quiesced: \(row.because)")
       return
     }
     let plan = try Decision.plan(facts, request)

@@ -130,6 +130,31 @@ struct Situation: Sendable, CustomTestStringConvertible {
   static let tpmOn89 = Situation("libvirt 8.9 with a TPM") {
     $0.daemonVersion = Version(8, 9)
     $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+    $0.domain.tpm?.outlivesDefinition = true
+  }
+  /// On a daemon that can keep everything, with `--mechanism rebase` asked for.
+  static let lastingTPM = Situation("a TPM with persistent state") {
+    $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+    $0.domain.tpm?.outlivesDefinition = true
+  }
+  static let fleetingTPM = Situation("a TPM without persistent state") {
+    $0.domain.tpm = .init(model: "tpm-crb", version: "2.0")
+  }
+  static let uefiOn22 = Situation("UEFI on libvirt 2.2") {
+    $0.domain.isUEFI = true
+    $0.daemonVersion = Version(2, 2)
+  }
+  static let uefiOn23 = Situation("UEFI on libvirt 2.3") {
+    $0.domain.isUEFI = true
+    $0.daemonVersion = Version(2, 3)
+  }
+  static let noBackupJobs = Situation("an emulator without backup jobs") {
+    $0.hasBackupJobs = false
+    $0.domain.emulator = "/opt/old/qemu"
+  }
+  static let ownEmulator = Situation("a newer emulator of its own") {
+    $0.hypervisorVersion = Version(4, 1)
+    $0.hasBackupJobs = true
   }
   static let hostDevices = Situation("host devices") {
     $0.domain.hostDevices = [ServerFixture.hostDevice]

@@ -47,6 +47,26 @@ import Testing
     #expect(disk.readByteCount == (21 << 20) + 65_536)
   }
 
+  @Test func `looking for zeros tells how far it is`() throws {
+    var seen: [UInt64] = []
+    var total: UInt64 = 0
+    _ = try EncodedDisk(
+      .qcow2,
+      progress: {
+        seen.append($0)
+        total = $1
+      }, from: { Self.silentDisk(data: [0..<(20 << 20)]) })
+    #expect(seen == seen.sorted() && seen.count > 1)
+    #expect(seen.last == 64 << 20 && total == 64 << 20)
+  }
+
+  @Test func `what is not looked at in time is data`() throws {
+    let source = Self.silentDisk(data: [0..<(20 << 20)])
+    let extents = try source.extents()
+    #expect(try ZeroScan.refine(extents, of: source, within: .zero) == extents)
+    #expect(source.readByteCount == 0)
+  }
+
   @Test func aDiskWithFewZerosIsNotReadTwice() throws {
     let source = Self.silentDisk(data: [0..<(60 << 20)])
     let runs = DataRuns(try source.extents(), size: source.size)

@@ -16,6 +16,7 @@ import Testing
     expected.uuid = "542d3ac2-f77a-40f3-ba72-14ce4cab353c"
     expected.architecture = "x86_64"
     expected.machine = "pc-i440fx-7.2"
+    expected.emulator = "/usr/bin/qemu-system-x86_64"
     expected.interfaceModel = "virtio"
     expected.videoModel = "qxl"
     expected.osInfoID = "http://fedoraproject.org/fedora/18"
@@ -129,8 +130,13 @@ import Testing
       "<tpm model='tpm-tis'><backend type='emulator' version='1.2'/></tpm>",
       .init(model: "tpm-tis", version: "1.2")
     ),
-    ("<tpm><backend type='passthrough'/></tpm>", .init(model: "tpm-tis", version: nil)),
+    ("<tpm><backend type='passthrough'/></tpm>", hostTPM),
   ]
+  private static var hostTPM: DomainDescription.TPM {
+    var tpm = DomainDescription.TPM(model: "tpm-tis", version: nil)
+    tpm.outlivesDefinition = true
+    return tpm
+  }
 
   @Test(arguments: tpms)
   func `a TPM is seen`(_ xml: String, tpm: DomainDescription.TPM?) throws {

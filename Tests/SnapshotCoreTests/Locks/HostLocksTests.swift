@@ -41,6 +41,37 @@ import Testing
     withExtendedLifetime(first) {}
   }
 
+  @Test func `a rehearsal hears the same and leaves nothing`() async throws {
+    let path = folder.file("rehearsed")
+    let rehearsal = try HostLocks(folder: path, isRehearsal: true) { _ in }
+    _ = try await rehearsal.lock(server("a"), waits: false, for: "image 'y'")
+    _ = try await rehearsal.place(among: 1, waits: false, for: "image 'y'")
+    #expect(!FileManager.default.fileExists(atPath: path))
+    let locks = try HostLocks(folder: path) { _ in }
+    let held = try await locks.lock(server("a"), waits: false, for: "image 'x'")
+    let place = try await locks.place(among: 1, waits: false, for: "image 'x'")
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    for looks in [rehearsal, locks] {
+      let error = try await #require(throws: SnapshotError.self) {
+        try await looks.lock(server("a"), waits: false, for: "image 'y'")
+      }
+      #expect(error.code == .serverLocked && error.cause == nil)
+      #expect(error.reason.contains("(image 'x')"))
+      let full = try await #require(throws: SnapshotError.self) {
+        try await looks.place(among: 1, waits: false, for: "image 'y'")
+      }
+      #expect(full.reason.contains("1 snapshots are under way on this host"))
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == names)
+    withExtendedLifetime((held, place)) {}
+    // What a rehearsal looked at is free for a run.
+    let other = try HostLocks(folder: folder.file("other")) { _ in }
+    _ = try await other.lock(server("a"), waits: false, for: "1")
+    _ = try await HostLocks(folder: folder.file("other"), isRehearsal: true) { _ in }
+      .lock(server("a"), waits: false, for: "2")
+    _ = try await other.lock(server("a"), waits: false, for: "3")
+  }
+
   @Test func `another server, and the same one later, are free`() async throws {
     var first: HostLocks.Lock? = try await locks.lock(server("a"), waits: false, for: "1")
     let other = try await locks.lock(server("b"), waits: false, for: "2")

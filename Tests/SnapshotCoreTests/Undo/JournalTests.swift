@@ -12,6 +12,9 @@ import Testing
     uuid: "b19eb9f1-654a-41ec-847c-bbcc61f7a271", name: "fed 18", uri: "qemu:///system")
   private static let header = Journal.Header(server: server, image: "snäp\n1", store: "folder /i")
 
+  /// The queue that writes lets go of a stack a moment after its last line.
+  private static let patience = Duration.seconds(5)
+
   private static let actions: [UndoAction] = [
     .deleteImage(id: UUID(uuidString: "E7C4BE6E-D727-4271-9134-A02197022314") ?? UUID()),
     .removeFolder(path: "/spool/1"), .removeFile(path: "/spool/1/delta"),
@@ -191,7 +194,7 @@ import Testing
     #expect(await stack?.settle(try #require(journal)) == true)
     stack = nil
     journal = nil
-    let run = try #require(try await DeadRun.open(path, .zero))
+    let run = try #require(try await DeadRun.open(path, Self.patience))
     #expect(run.header == Self.header)
     #expect(run.pending == [.removeFile(path: "/left")])
   }
@@ -247,7 +250,7 @@ import Testing
     let path = try #require(living?.1.path)
     for action in [UndoAction.start(), .thaw] { try await living?.0.push(action) }
     living = nil
-    let run = try #require(try await DeadRun.open(path, .zero))
+    let run = try #require(try await DeadRun.open(path, Self.patience))
     let begin = ContinuousClock.now
     let done = Mutex<[(action: UndoAction, after: Duration)]>([])
     let leftovers = await run.undo(
