@@ -28,6 +28,8 @@ package enum GuardianRun {
     signal(SIGPIPE, SIG_IGN)
     umask(0o077)
     CoreFiles.forbid()
+    // Whoever reads may have gone with the run, or may never read.
+    defer { Terminal.flushWhatIsRead() }
     do {
       return try await undo(arguments[1], log: arguments.dropFirst(2).first) ? 0 : 1
     } catch {
