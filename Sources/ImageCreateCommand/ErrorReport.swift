@@ -16,7 +16,7 @@ enum ErrorReport {
     case let error as OptionError:
       line("OptionNotUsable", "\(error)", "Name a file that you may write to")
     case is CancellationError:
-      line("Cancelled", "the snapshot was stopped", "Run it again when it suits")
+      line("Cancelled", "the snapshot was stopped", "Run it again when ready")
     default:
       line("Unexpected", "\(error)", "Run it again with --verbose and report it")
     }

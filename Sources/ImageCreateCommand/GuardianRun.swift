@@ -38,6 +38,17 @@ package enum GuardianRun {
     }
   }
 
+  /// The run's log file is worth less than its guest: one that cannot be opened, or not at once because
+  /// its file system hangs or nobody reads it, is done without.
+  private static func logger(_ path: String?) async throws -> Logger {
+    struct Unopened: Error {}
+    let opened = try? await BlockingCall.run(
+      within: .seconds(1), orThrow: { Unopened() as any Error }
+    ) { () throws(any Error) in try RunLog.logger(verbose: false, file: path) }
+    if let opened { return opened }
+    return try RunLog.logger(verbose: false, file: nil)
+  }
+
   /// - Returns: whether nothing is left.
   private static func undo(_ journal: String, log path: String?) async throws -> Bool {
     let input = try FileHandle.standardInput.readToEnd() ?? Data()
@@ -45,7 +56,7 @@ package enum GuardianRun {
     HandedOver.set(environment)
     let recoverer = Recoverer(
       options: try ImageCreateOptions.parse(["--recover"]), environment: environment,
-      log: try RunLog.logger(verbose: false, file: path))
+      log: try await logger(path))
     let locks = try Places(environment: environment).locks { _ in }
     return await recoverer.recover(journal: journal, with: locks)
   }

@@ -72,10 +72,10 @@ struct ImageCreateOptions: ParsableArguments {
 
   @Flag(
     name: .long,
-    help: "Send the image while the disk is read, even where the guest is down meanwhile.")
+    help: "Send the image while the disk is read, even if the guest is down until then.")
   var stream = false
 
-  @Flag(name: .long, help: "Write the image to the spool folder first, even where it could stream.")
+  @Flag(name: .long, help: "Write the image to the spool directory first, even if it could be streamed.")
   var spool = false
 
   @Flag(name: .long, help: "Compress the image, which is then qcow2 and spooled.")
@@ -84,14 +84,14 @@ struct ImageCreateOptions: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Where the delta and the flat image lie meanwhile; QEMU's user must be able to enter it.",
+      "Directory for temporary files; QEMU's user must be able to enter it.",
       valueName: "folder"))
   var spoolDir: String?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "How often to begin an upload again that the image service failed to take.",
+      "Number of upload retries.",
       valueName: "count"))
   var retries = 4
 
@@ -110,13 +110,13 @@ struct ImageCreateOptions: ParsableArguments {
       valueName: "time"))
   var stallTimeout: TimeLimit?
 
-  @Flag(name: .long, help: "Wait where another snapshot of the server, or too many, are under way.")
+  @Flag(name: .long, help: "Wait while another snapshot of the server, or too many of them, are running.")
   var wait = false
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Begin only while fewer snapshots than this are under way on this host.",
+      "Run at most this many snapshots at a time on this host.",
       valueName: "count"))
   var maxConcurrent: Int?
 
@@ -129,7 +129,7 @@ struct ImageCreateOptions: ParsableArguments {
 
   @Flag(
     name: .long,
-    help: "Undo what runs that died have left, of one server or of all; take no snapshot.")
+    help: "Clean up after killed runs, of one server or of all; take no snapshot.")
   var recover = false
 
   @Flag(
@@ -158,18 +158,18 @@ struct ImageCreateOptions: ParsableArguments {
     if quiet && verbose {
       throw ValidationError("--quiet and --verbose are mutually exclusive")
     }
-    if live && cold { throw ValidationError("--live and --cold exclude each other") }
-    if stream && spool { throw ValidationError("--stream and --spool exclude each other") }
+    if live && cold { throw ValidationError("--live and --cold are mutually exclusive") }
+    if stream && spool { throw ValidationError("--stream and --spool are mutually exclusive") }
     if stream && compress {
-      throw ValidationError("--stream goes without --compress: a compressed image is spooled")
+      throw ValidationError("--stream cannot be combined with --compress: a compressed image is spooled")
     }
     if retries < 0 { throw ValidationError("--retries is a count, not \(retries)") }
     if minRam < 0 { throw ValidationError("--min-ram is a number of MiB, not \(minRam)") }
     if output != nil, to != nil || imageDir != nil {
-      throw ValidationError("--output goes without --to and --image-dir")
+      throw ValidationError("--output cannot be combined with --to or --image-dir")
     }
     if to == .glance, imageDir != nil {
-      throw ValidationError("--image-dir goes with --to folder, not with --to glance")
+      throw ValidationError("--image-dir cannot be combined with --to glance")
     }
     for (flag, path) in [
       ("--output", output), ("--image-dir", imageDir), ("--spool-dir", spoolDir),

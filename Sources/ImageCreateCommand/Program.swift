@@ -89,7 +89,8 @@ public enum Program {
         return ExitStatus.failed.rawValue
       }
       Terminal.error(ErrorReport.line(for: error))
-      return ExitStatus(error).rawValue
+      // Nobody may try again later while something is left of this run.
+      return (session.pendingCommands.isEmpty ? ExitStatus(error) : .failed).rawValue
     }
   }
 }

@@ -90,7 +90,7 @@ struct Recoverer {
     if let error = damaged.first { throw error }
     for run in dead {
       guard !options.dryRun else {
-        log.warning("\(Recoverer.title(run)); a run undoes first what it left")
+        log.warning("\(Recoverer.title(run)); a real run cleans up after it first")
         continue
       }
       log.warning("\(Recoverer.title(run)); undoing first what it left")
@@ -98,7 +98,7 @@ struct Recoverer {
       if let leftover = leftovers.first(where: { $0.action.concernsServer }) {
         throw SnapshotError(
           .notRecovered,
-          "server '\(server.name)' is not as it was before a run that died: could not "
+          "server '\(server.name)' was not restored after a run that was killed: could not "
             + leftover.action.purpose,
           remedy: "Do by hand what is printed above, then run `image-create --recover`")
       }

@@ -34,7 +34,8 @@ struct Rehearsal {
     let access = Task { try await target.store.checkAccess() }
     defer { access.cancel() }
     let place = places.workspace(spoolDir: options.spoolDir)
-    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(domain)
+    let facts = try await FactsReader(spoolFolder: place.spoolFolder).read(
+      domain, disk: options.request.disk)
     let plan = try Decision.plan(facts, options.request)
     for reason in plan.reasons {
       log.info("\(reason.topic): \(reason.choice) (\(reason.because))")
@@ -43,7 +44,7 @@ struct Rehearsal {
     let sink = StoreSink(store: target.store, minRAM: options.minRam)
     let snapshot = Snapshot(
       domain: domain, facts: facts, plan: plan, sink: sink, place: place,
-      retries: options.retries, log: log, progress: progress)
+      retries: options.retries, labels: ["image_create:version": ImageCreate.version], log: log, progress: progress)
     let readSize = try await snapshot.checkSpool()
     try Journal.check(in: places.journalFolder)
     let requester = try await withTaskCancellationHandler {
@@ -60,7 +61,7 @@ struct Rehearsal {
     return Result(
       facts: facts, plan: plan, image: image, sink: sink, snapshot: snapshot, readSize: readSize,
       checks: [
-        ("lock", "nobody else has the server"),
+        ("lock", "no other run holds the server"),
         ("name and metadata", "allowed"),
         ("temporary files", "\(place.spoolFolder) can be used and has room"),
         (
@@ -79,7 +80,7 @@ struct Rehearsal {
     let isWhole = plan.format == .raw && isRemote
     let bytes = Int64(clamping: isWhole ? plan.virtualSize : readSize)
     try await target.store.checkQuota(expectedBytes: bytes)
-    return "\(bytes) bytes are not too many"
+    return "\(bytes) bytes fit the quota"
   }
 
   /// Names the writable disks that are not taken; nil if the user named the one that is.
@@ -94,7 +95,6 @@ struct Rehearsal {
   /// What the image will be, within the image service's rules.
   private func description(_ facts: Facts, _ plan: Plan) throws -> ImageDescription {
     var properties = ServerProperties.of(facts, disk: plan.disk)
-    properties["image_create:version"] = ImageCreate.version
     // Nova cuts what it inherits; what the user typed is refused instead when it is too long.
     properties = properties.mapValues { String($0.prefix(255)) }
     let metadata = options.metadata.map { ($0.key, $0.value) }

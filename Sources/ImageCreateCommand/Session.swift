@@ -47,8 +47,12 @@ final class Session: Sendable {
     }
     let target = try StoreChoice(options: options, environment: environment, log: log).choose()
     // Whoever can exchange the folder would have root write where he likes.
-    if let file = target.store as? SingleFileStore, getuid() == 0 {
-      try TrustedFolders.check(folderOf: file.path, for: .output)
+    if getuid() == 0 {
+      if let file = target.store as? SingleFileStore {
+        try TrustedFolders.check(folderOf: file.path, for: .output)
+      } else if let folder = target.store as? FolderStore {
+        try TrustedFolders.check(folderOf: folder.directory + "/image", for: .images)
+      }
     }
     let connection = try await connect()
     let domain = try await ServerLookup.find(options.server ?? "", on: connection)
@@ -146,7 +150,7 @@ final class Session: Sendable {
     }
     if await undo.settle(journal), !leftovers.isEmpty {
       Terminal.error(
-        "image-create: or let `image-create --recover \(server.name.shellWord)` try all of it again"
+        "image-create: or run `image-create --recover \(server.name.shellWord)` to retry everything"
       )
     }
     switch outcome {

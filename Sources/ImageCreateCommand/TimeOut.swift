@@ -17,6 +17,6 @@ enum TimeOut {
       "the run took longer than \(limit.text) (--timeout); "
         + (session.pendingCommands.isEmpty
           ? "everything was undone" : "what was not undone is listed above"),
-      remedy: "Check with --poll how far it gets, and give it more time")
+      remedy: "Use --poll to see its progress, and allow more time")
   }
 }

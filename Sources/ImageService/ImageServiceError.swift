@@ -79,6 +79,8 @@ extension ImageServiceError {
     public static let imageGone = Self(rawValue: "imageGone")
     /// The service gave the image up (`killed`).
     public static let imageKilled = Self(rawValue: "imageKilled")
+    /// The whole image was sent, and the service does not say in time what became of it.
+    public static let imageUnsettled = Self(rawValue: "imageUnsettled")
     /// The service dropped the data: the image went back to `queued`.
     public static let imageRequeued = Self(rawValue: "imageRequeued")
     /// An administrator deactivated the image.

@@ -27,7 +27,7 @@ package enum BlockingCall {
   /// its thread.
   ///
   /// - Parameter passed: what is thrown then.
-  static func run<Value: Sendable, Failure: Error>(
+  package static func run<Value: Sendable, Failure: Error>(
     within limit: Duration, orThrow passed: @escaping @Sendable () -> Failure,
     _ body: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {

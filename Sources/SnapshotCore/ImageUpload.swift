@@ -48,11 +48,8 @@ struct ImageUpload: Sendable {
     try await createRecord()
   }
 
-  /// Not cut short by a cancellation: a request given up half-way may still create the image after
-  /// the undo looked for it and did not find it.
   private func createRecord() async throws {
-    let (sink, image) = (sink, image)
-    try await Task.detached { try await sink.reserve(image) }.value
+    try await sink.reserve(image)
     try Task.checkCancellation()
   }
 
@@ -100,14 +97,16 @@ struct ImageUpload: Sendable {
   /// Adds the properties to the first record; further ones are created with them.
   ///
   /// A service that refuses a label for good still gets the image: the label is worth less.
-  private func describe() async throws {
+  private mutating func describe() async throws {
     guard !added.isEmpty else { return }
     do {
       try await sink.describe(image.id, added)
     } catch {
       if Task.isCancelled || sink.passingReason(of: error) != nil { throw error }
+      // Further records are created without them, too.
+      for key in added.keys { image.properties[key] = nil }
       log.warning(
-        "the image does not say how it came about (\(Provenance.prefix)*): \(error)")
+        "could not record how the image was taken (\(Provenance.prefix)*): \(error)")
     }
   }
 

@@ -10,6 +10,7 @@ public struct Snapshot: Sendable {
   var plan: Plan
   let sink: any ImageSink
   let place: Workspace.Place
+  private let labels: [String: String]
   let log: Logger
   let progress: @Sendable (Progress) -> Void
   private let patience: ImageUpload.Patience
@@ -17,16 +18,20 @@ public struct Snapshot: Sendable {
 
   /// Prepares a run; touches nothing.
   ///
-  /// - Parameter retries: how often a failed upload is begun again.
+  /// - Parameters:
+  ///   - retries: how often a failed upload is begun again.
+  ///   - labels: properties to record together with how the image was taken, for which a service that
+  ///     refuses them gets the image all the same.
   public init(
     domain: Domain, facts: Facts, plan: Plan, sink: any ImageSink, place: Workspace.Place,
-    retries: Int, log: Logger, progress: @escaping @Sendable (Progress) -> Void
+    retries: Int, labels: [String: String], log: Logger, progress: @escaping @Sendable (Progress) -> Void
   ) {
     self.domain = domain
     self.facts = facts
     self.plan = plan
     self.sink = sink
     self.place = place
+    self.labels = labels
     self.log = log
     self.progress = {
       progress($0)
@@ -83,7 +88,7 @@ public struct Snapshot: Sendable {
     let mechanism = fixed.snapshot.plan.mechanism.rawValue
     log.info("the point in time is fixed (\(mechanism))")
     try Task.checkCancellation()
-    upload.record(Provenance(fixed).properties)
+    upload.record(labels.merging(Provenance(fixed).properties) { _, own in own })
     try await fixed.snapshot.deliver(
       fixed, reading: readSize, putBackTo: before, over: &upload)
     await upload.keep()

@@ -113,5 +113,5 @@ public struct SnapshotError: Error, Sendable, CustomStringConvertible {
 extension SnapshotError {
   /// The run was told to stop.
   static let cancelled = SnapshotError(
-    .cancelled, "the snapshot was stopped", remedy: "Run it again when it suits")
+    .cancelled, "the snapshot was stopped", remedy: "Run it again when ready")
 }

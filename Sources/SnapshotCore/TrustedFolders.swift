@@ -16,12 +16,15 @@ package struct TrustedFolders {
     case state
     /// The image itself.
     case output
+    /// The local image folder.
+    case images
 
     /// How to name another folder, if there is a way.
     fileprivate var way: String? {
       switch self {
       case .spool: "--spool-dir"
       case .output: "--output"
+      case .images: "--image-dir"
       case .state: getuid() == 0 ? nil : "XDG_STATE_HOME"
       }
     }

@@ -7,7 +7,7 @@ import Testing
 /// The log of a run.
 @Suite struct RunLogTests {
   @Test func `a line of the log file has the details, in one order and without control characters`()
-    throws
+    async throws
   {
     let path = NSTemporaryDirectory() + "image-create-log-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -16,6 +16,7 @@ import Testing
     log.info("image sent", metadata: ["id": "abc", "bytes": "12\n3"])
     log.info("answered", metadata: ["request_id": "req-1"])
     log.debug("a detail")
+    await Terminal.flush()
     let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     #expect(
       lines.map { $0.split(separator: " ").dropFirst().joined(separator: " ") } == [

@@ -31,6 +31,8 @@ extension IntegrationTests {
     struct ProxyCase: Sendable, CustomTestStringConvertible {
       let variables: [String: String]
       let status: Int
+      /// image-create's own exit status.
+      let exit: Int32
       /// With `PORT` for the proxy's.
       let reason: String
       var testDescription: String { "\(variables.keys.sorted()) \(status)" }
@@ -39,16 +41,17 @@ extension IntegrationTests {
     static let proxies = [
       ProxyCase(
         variables: ["http_proxy": "http://ann:Secret-99@127.0.0.1:PORT"], status: 503,
+        exit: 5,
         reason: "via the proxy http://127.0.0.1:PORT (http_proxy) (asking for a token) was refused "
           + "with status 503"),
       ProxyCase(
         variables: ["HTTPS_PROXY": "127.0.0.1:PORT", "OS_AUTH_URL": "https://keystone.test:5000"],
-        status: 403,
+        status: 403, exit: 4,
         reason: "via the proxy http://127.0.0.1:PORT (HTTPS_PROXY) failed: the proxy refused to "
           + "connect to keystone.test with status 403"),
       ProxyCase(
         variables: ["https_proxy": "127.0.0.1:PORT", "OS_AUTH_URL": "https://keystone.test:5000"],
-        status: 407, reason: "Put the proxy's user and password into the URL in https_proxy"),
+        status: 407, exit: 4, reason: "Put the proxy's user and password into the URL in https_proxy"),
     ]
 
     @Test("A proxy that refuses is named and not taken for the service", arguments: proxies)
@@ -61,7 +64,7 @@ extension IntegrationTests {
           .mapValues { $0.replacing("PORT", with: "\(port)") }
         let outcome = try await Lab.imageCreate(
           "--upload-patience", "1s", server, "fault", environment: environment)
-        outcome.expect(1, error: row.reason.replacing("PORT", with: "\(port)"))
+        outcome.expect(row.exit, error: row.reason.replacing("PORT", with: "\(port)"))
         #expect(!outcome.errors.contains("Secret-99"))
       }
     }

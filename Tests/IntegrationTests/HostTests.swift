@@ -61,7 +61,7 @@ extension IntegrationTests {
             outcome.expect(0)
             try await expectEqual(image: image, "raw", disk: disk, "raw")
           } else {
-            outcome.expect(1, error: "ERROR (SnapshotNotPossible)")
+            outcome.expect(1, error: "ERROR (DiskNotReadable)")
             #expect(outcome.errors.contains("\(disk) of this host, '"))
             #expect(Lab.names(in: folder) == ["other"])
           }

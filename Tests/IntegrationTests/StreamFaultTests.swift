@@ -64,7 +64,7 @@ extension IntegrationTests {
       let server = try await Guests.prepare(.raw, .paused)
       try await leavingAsItWas(server) {
         let outcome = try await Lab.imageCreate(
-          ["--retries", "1", server, "fault"], stoppedAt: "10%"
+          ["--retries", "1", "--upload-patience", "2s", server, "fault"], stoppedAt: "10%"
         ) { _ in
           try await Lab.lab("glance", "stop")
           // The record can be deleted once it is back; the undo keeps trying for a while.

@@ -12,12 +12,16 @@ struct RecordFile {
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     do {
       let json = try encoder.encode(record)
+      // A full disk must leave the record that is there.
+      let new = path + ".new"
       let file = try FileDescriptor.open(
-        FilePath(path), .writeOnly, options: [.create, .truncate, .noFollow, .closeOnExec],
+        FilePath(new), .writeOnly, options: [.create, .truncate, .noFollow, .closeOnExec],
         permissions: .ownerReadWrite)
       defer { try? file.close() }
       try file.writeAll(json)
-      guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      guard fsync(file.rawValue) == 0, rename(new, path) == 0 else {
+        throw Errno(rawValue: errno)
+      }
     } catch {
       throw DiskFailure(error, doing: "could not be written", path: path).error
     }

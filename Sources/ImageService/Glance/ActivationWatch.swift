@@ -32,14 +32,18 @@ struct ActivationWatch {
       } catch {
         // Nonsense, such as a page of maintenance, is what a proxy says while the service is away.
         let isAway = error.isTransient || error.code == .badAnswer
-        guard isAway, .now - lastAnswer < limits.patience else { throw error }
+        guard isAway else { throw error }
+        guard .now - lastAnswer < limits.patience else { throw unsettled(error.reason, error) }
       }
-      guard .now - lastChange < limit else { throw timedOut(last?.status, limit) }
+      guard .now - lastChange < limit else {
+        throw unsettled(
+          "Image \(id.path) stayed \(status(last?.status)) for \(limit.text) after it was sent.", nil)
+      }
       if !didTell, .now - began > min(limits.idle, limit) / 2 {
         didTell = true
         logger.warning(
           """
-          image \(id.path) is \(status(last?.status)) after it was sent; it is waited for, up to \
+          image \(id.path) is \(status(last?.status)) after it was sent; waiting up to \
           \(limit.text)
           """)
       }
@@ -99,11 +103,13 @@ struct ActivationWatch {
     status.map { AnswerExcerpt.clean($0.rawValue, limit: 40) } ?? "in an unknown state"
   }
 
-  private func timedOut(_ last: ImageStatus?, _ limit: Duration) -> ImageServiceError {
+  /// Not transient: the image may still become active, and must not be sent a second time.
+  private func unsettled(_ reason: String, _ cause: ImageServiceError?) -> ImageServiceError {
     ImageServiceError(
-      .timedOut,
-      reason: "Image \(id.path) stayed \(status(last)) for \(limit.text) after it was sent.",
-      remedy: "Look at it with: openstack image show \(id.path)")
+      .imageUnsettled, reason: reason,
+      remedy: "Check Glance, then run the command again, with a longer --upload-patience if Glance is "
+        + "slow.",
+      cause: cause)
   }
 
   var cancelled: ImageServiceError {

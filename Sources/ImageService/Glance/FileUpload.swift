@@ -80,7 +80,7 @@ struct FileUpload {
     _ receipt: Receipt, grace: Duration, _ failure: ImageServiceError
   ) async throws(ImageServiceError) -> Bool {
     logger.info(
-      "\(failure.reason) All \(receipt.byteCount) bytes were sent, so image \(id.path) is asked for"
+      "\(failure.reason) All \(receipt.byteCount) bytes were sent; checking image \(id.path)"
     )
     let end = ContinuousClock.now + grace
     let watch = ActivationWatch(
@@ -88,7 +88,7 @@ struct FileUpload {
     while true {
       do {
         _ = try await watch.run()
-        logger.info("image \(id.path) arrived all the same")
+        logger.info("image \(id.path) arrived anyway")
         return true
       } catch {
         switch error.code {

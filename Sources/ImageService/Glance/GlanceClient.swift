@@ -51,9 +51,9 @@ struct GlanceClient: Sendable {
       headers: ["Content-Type": PropertyPatch.contentType])
   }
 
-  /// `GET /v2/images/{id}`, once: whoever asks for an image asks again.
-  func show(_ id: UUID) async throws(ImageServiceError) -> HTTPAnswer {
-    try await send("GET", "images/\(id.path)", patiently: false)
+  /// `GET /v2/images/{id}`, by default once: whoever waits for an image asks again.
+  func show(_ id: UUID, patiently: Bool = false) async throws(ImageServiceError) -> HTTPAnswer {
+    try await send("GET", "images/\(id.path)", patiently: patiently)
   }
 
   /// `DELETE /v2/images/{id}`

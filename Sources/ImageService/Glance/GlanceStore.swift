@@ -82,9 +82,11 @@ public final class GlanceStore: ImageStore {
   /// record that is there already after a repeated request is the one that was asked for.
   public func create(_ image: NewImage) async throws(ImageServiceError) -> ImageRecord {
     let answer = try await client.create(image)
-    if answer.status == 409, answer.attempts > 1 {
-      let record = try await record(image.id)
-      if record.status == .queued, record.name == image.name { return record }
+    // The lost one may have taken the last place of the quota, too.
+    if [409, 413].contains(answer.status), answer.attempts > 1,
+      let record = try await record(image.id), record.status == .queued, record.name == image.name
+    {
+      return record
     }
     guard answer.isSuccess else {
       throw AnswerRefusal(answer, of: "creating image \(image.id.path)").error
@@ -148,8 +150,10 @@ public final class GlanceStore: ImageStore {
     logger.info("image deleted", metadata: ["id": "\(id.path)"])
   }
 
-  private func record(_ id: UUID) async throws(ImageServiceError) -> ImageRecord {
-    let answer = try await client.show(id)
+  /// - Returns: nil if there is no such image.
+  private func record(_ id: UUID) async throws(ImageServiceError) -> ImageRecord? {
+    let answer = try await client.show(id, patiently: true)
+    if answer.status == 404 { return nil }
     guard answer.status == 200 else {
       throw AnswerRefusal(answer, of: "looking at image \(id.path)").error
     }

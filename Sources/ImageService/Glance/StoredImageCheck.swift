@@ -40,7 +40,7 @@ struct StoredImageCheck {
     if algorithm == receipt.algorithm {
       sent = receipt.hash
     } else {
-      logger.info("\(store) hashes with \(algorithm.title): the image is read once more for it")
+      logger.info("\(store) uses \(algorithm.title); reading the image again to compute it")
       sent = try await secondHash(algorithm)
     }
     guard stored.lowercased() == sent else {

@@ -47,7 +47,7 @@ struct UploadRefusal {
     case 404: gone(id)
     case 410 where answer.mentions("disabled"):
       (
-        .unavailable, "Glance's store takes no new images",
+        .conflict, "Glance's store takes no new images",
         "Ask the cloud's operator to enable adding images to the store."
       )
     case 410: gone(id)

@@ -21,7 +21,7 @@ struct Transport: Sendable {
   ) async throws(ImageServiceError) -> HTTPAnswer {
     var backoff = Backoff(limits: limits)
     while true {
-      let outcome = await outcome(of: request)
+      let outcome = await uncutOutcome(of: request)
       let attempt = backoff.attempt
       guard patiently, let pause = backoff.pause(after: outcome) else {
         var answer = try outcome.get()
@@ -44,6 +44,15 @@ struct Transport: Sendable {
           remedy: "Start again when you are ready.")
       }
     }
+  }
+
+  /// A request that changes something is not cut short by a cancellation: given up half-way, it may
+  /// still create the image after the undo looked for it and did not find it.
+  private func uncutOutcome(
+    of request: HTTPRequest
+  ) async -> Result<HTTPAnswer, ImageServiceError> {
+    guard request.method != "GET" else { return await outcome(of: request) }
+    return await Task.detached { await outcome(of: request) }.value
   }
 
   private func outcome(of request: HTTPRequest) async -> Result<HTTPAnswer, ImageServiceError> {

@@ -78,7 +78,7 @@ public struct HostLocks: Sendable {
     guard let shared, URLComponents(string: server.uri)?.path == "/system" else { return folder }
     guard FileManager.default.isWritableFile(atPath: shared) else {
       notice(
-        "runs of root on server '\(server.name)' are not kept out: \(shared) is not there or not yours"
+        "root's runs on server '\(server.name)' are not locked out: \(shared) does not exist or is not writable"
       )
       return folder
     }

@@ -89,7 +89,7 @@ import Testing
     limits.longestPause = .milliseconds(200)
     try await StubServer.run([.token(), Self.look("saving"), Self.look("saving")]) {
       let error = try await Self.failure($0, limits: limits)
-      #expect(error.code == .timedOut)
+      #expect(error.code == .imageUnsettled)
       #expect(error.reason.contains("saving"))
     }
   }

@@ -88,7 +88,7 @@ import Testing
       .token(), Self.put(.answer(504)), Self.look("saving"), Self.look("saving"),
     ]) { server in
       let error = try await Fixture.failure { try await Self.upload(server, limits: limits) }
-      #expect(error.code == .timedOut)
+      #expect(error.code == .imageUnsettled)
       #expect(error.isTransient)
       #expect(error.reason.contains("stayed saving for 0.1 s"))
     }
@@ -104,7 +104,7 @@ import Testing
       .token(), Self.put(.answer(502)), Self.look(.answer(503)), Self.look(.answer(503)),
     ]) { server in
       let error = try await Fixture.failure { try await Self.upload(server, limits: limits) }
-      #expect(error.code == .unavailable)
+      #expect(error.code == .imageUnsettled)
     }
   }
 
