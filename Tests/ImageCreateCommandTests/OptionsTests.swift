@@ -98,7 +98,7 @@ import Testing
     (["fed18", "snap1", "more"], "Unexpected argument 'more'"),
     (["", "snap1"], "the server's name is empty"),
     (["--nonsense", "fed18", "snap1"], "Unknown option '--nonsense'"),
-    (["--live", "--cold", "fed18", "snap1"], "--live and --cold exclude each other"),
+    (["--live", "--cold", "fed18", "snap1"], "--live and --cold are mutually exclusive"),
     (["-q", "-v", "fed18", "snap1"], "--quiet and --verbose are mutually exclusive"),
     (["--mechanism", "magic", "fed18", "snap1"], "'magic' is invalid for '--mechanism"),
     (["--mechanism", "Copy", "fed18", "snap1"], "'Copy' is invalid for '--mechanism"),
@@ -113,11 +113,11 @@ import Testing
     (["fed18", "snap1", "--metadata"], "Missing value for '--metadata"),
     (
       ["--output", "f", "--to", "folder", "fed18", "snap1"],
-      "--output goes without --to and --image-dir"
+      "--output cannot be combined with --to or --image-dir"
     ),
     (
       ["--output", "f", "--image-dir", "d", "fed18", "snap1"],
-      "--output goes without --to and --image-dir"
+      "--output cannot be combined with --to or --image-dir"
     ),
     (
       ["--to", "glance", "--image-dir", "d", "fed18", "snap1"],
@@ -126,8 +126,8 @@ import Testing
     (["--output", "", "fed18", "snap1"], "--output needs a path"),
     (["--image-dir", "", "fed18", "snap1"], "--image-dir needs a path"),
     (["--spool-dir", "", "fed18", "snap1"], "--spool-dir needs a path"),
-    (["--stream", "--spool", "fed18", "snap1"], "--stream and --spool exclude each other"),
-    (["--stream", "--compress", "fed18", "snap1"], "--stream goes without --compress"),
+    (["--stream", "--spool", "fed18", "snap1"], "--stream and --spool are mutually exclusive"),
+    (["--stream", "--compress", "fed18", "snap1"], "--stream cannot be combined with --compress"),
     (["--retries=-1", "fed18", "snap1"], "--retries is a count, not -1"),
     (["--log-file", "", "fed18", "snap1"], "--log-file needs a path"),
   ]

@@ -45,7 +45,7 @@ extension IntegrationTests {
         error: "'nope'"),
       Case(
         what: "live and cold at once", arguments: ["--live", "--cold"], status: 2,
-        error: "--live and --cold exclude each other"),
+        error: "--live and --cold are mutually exclusive"),
       Case(
         what: "a disk that is not there", arguments: ["--disk", "vdz"],
         error: "ERROR (DiskNotFound)"),
