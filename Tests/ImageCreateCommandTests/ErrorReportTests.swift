@@ -32,7 +32,7 @@ import Testing
     ),
     (
       CancellationError(),
-      "ERROR (Cancelled): the snapshot was stopped. Run it again when it suits."
+      "ERROR (Cancelled): the snapshot was stopped. Run it again when ready."
     ),
     (
       Odd(description: "two\nlines\r\nof it..."),

@@ -121,7 +121,7 @@ import Testing
     ),
     (
       ["--to", "glance", "--image-dir", "d", "fed18", "snap1"],
-      "--image-dir goes with --to folder, not with --to glance"
+      "--image-dir cannot be combined with --to glance"
     ),
     (["--output", "", "fed18", "snap1"], "--output needs a path"),
     (["--image-dir", "", "fed18", "snap1"], "--image-dir needs a path"),

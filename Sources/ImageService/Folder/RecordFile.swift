@@ -20,11 +20,8 @@ struct RecordFile {
       defer { try? file.close() }
       try file.writeAll(json)
       guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
-      if LocalPath.exists(path) {
-        _ = try FileManager.default.replaceItemAt(URL(filePath: path), withItemAt: URL(filePath: new))
-      } else {
-        try FileManager.default.moveItem(atPath: new, toPath: path)
-      }
+      try LocalPath.remove(path)
+      try FileManager.default.moveItem(atPath: new, toPath: path)
     } catch {
       throw DiskFailure(error, doing: "could not be written", path: path).error
     }

@@ -33,7 +33,9 @@ struct ActivationWatch {
         // Nonsense, such as a page of maintenance, is what a proxy says while the service is away.
         let isAway = error.isTransient || error.code == .badAnswer
         guard isAway else { throw error }
-        guard .now - lastAnswer < limits.patience else { throw unsettled(error.reason, error) }
+        guard .now - lastAnswer < limits.patience else {
+          throw error.isTransient ? unsettled(error.reason, error) : error
+        }
       }
       guard .now - lastChange < limit else {
         throw unsettled(

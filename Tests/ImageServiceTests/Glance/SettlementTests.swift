@@ -89,7 +89,7 @@ import Testing
     ]) { server in
       let error = try await Fixture.failure { try await Self.upload(server, limits: limits) }
       #expect(error.code == .imageUnsettled)
-      #expect(error.isTransient)
+      #expect(!error.isTransient)
       #expect(error.reason.contains("stayed saving for 0.1 s"))
     }
     #expect(TimeLimits().afterUpload(of: 0) == .seconds(600))
@@ -218,7 +218,7 @@ import Testing
       "Error in store configuration. Adding images to store is disabled.")
     try await StubServer.run([.token(), Self.put(reply), Self.look("queued")]) { server in
       let error = try await Fixture.failure { try await Self.upload(server) }
-      #expect(error.code == .unavailable)
+      #expect(error.code == .conflict)
       #expect(error.reason.contains("takes no new images"))
     }
   }

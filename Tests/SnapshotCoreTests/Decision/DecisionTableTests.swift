@@ -267,8 +267,8 @@ import Testing
     #expect(
       plan.reasons.map(\.topic)
         == [
-          "mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime", "otherwise",
-          "scratch file",
+          "mode", "mechanism", "quiesce", "disk", "format", "delivery", "downtime", "scratch file",
+          "otherwise",
         ])
   }
 }

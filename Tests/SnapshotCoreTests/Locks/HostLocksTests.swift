@@ -157,7 +157,7 @@ import Testing
     _ = try await user.lock(server("a"), waits: false, for: "1")
     #expect(
       notices.all == [
-        "runs of root on server 'a' are not kept out: \(folder.file("none")) is not there or not yours"
+        "root's runs on server 'a' are not locked out: \(folder.file("none")) does not exist or is not writable"
       ])
   }
 

@@ -49,7 +49,7 @@ import Testing
     (
       .attachOnceGone(deviceXML: "<hostdev/>", label: "pci 0000:03:00:0"),
       "attach the host device pci 0000:03:00:0 again",
-      "virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin <<< '<hostdev/>'"
+      "printf %s '<hostdev/>' | virsh -c qemu:///system attach-device 'fed18' --live /dev/stdin"
     ),
   ]
 
