@@ -75,7 +75,9 @@ struct ImageCreateOptions: ParsableArguments {
     help: "Send the image while the disk is read, even if the guest is down until then.")
   var stream = false
 
-  @Flag(name: .long, help: "Write the image to the spool directory first, even if it could be streamed.")
+  @Flag(
+    name: .long, help: "Write the image to the spool directory first, even if it could be streamed."
+  )
   var spool = false
 
   @Flag(name: .long, help: "Compress the image, which is then qcow2 and spooled.")
@@ -110,7 +112,9 @@ struct ImageCreateOptions: ParsableArguments {
       valueName: "time"))
   var stallTimeout: TimeLimit?
 
-  @Flag(name: .long, help: "Wait while another snapshot of the server, or too many of them, are running.")
+  @Flag(
+    name: .long,
+    help: "Wait while another snapshot of the server, or too many of them, are running.")
   var wait = false
 
   @Option(
@@ -161,7 +165,8 @@ struct ImageCreateOptions: ParsableArguments {
     if live && cold { throw ValidationError("--live and --cold are mutually exclusive") }
     if stream && spool { throw ValidationError("--stream and --spool are mutually exclusive") }
     if stream && compress {
-      throw ValidationError("--stream cannot be combined with --compress: a compressed image is spooled")
+      throw ValidationError(
+        "--stream cannot be combined with --compress: a compressed image is spooled")
     }
     if retries < 0 { throw ValidationError("--retries is a count, not \(retries)") }
     if minRam < 0 { throw ValidationError("--min-ram is a number of MiB, not \(minRam)") }

@@ -44,7 +44,8 @@ struct Rehearsal {
     let sink = StoreSink(store: target.store, minRAM: options.minRam)
     let snapshot = Snapshot(
       domain: domain, facts: facts, plan: plan, sink: sink, place: place,
-      retries: options.retries, labels: ["image_create:version": ImageCreate.version], log: log, progress: progress)
+      retries: options.retries, labels: ["image_create:version": ImageCreate.version], log: log,
+      progress: progress)
     let readSize = try await snapshot.checkSpool()
     try Journal.check(in: places.journalFolder)
     let requester = try await withTaskCancellationHandler {

@@ -24,7 +24,8 @@ public struct Snapshot: Sendable {
   ///     refuses them gets the image all the same.
   public init(
     domain: Domain, facts: Facts, plan: Plan, sink: any ImageSink, place: Workspace.Place,
-    retries: Int, labels: [String: String], log: Logger, progress: @escaping @Sendable (Progress) -> Void
+    retries: Int, labels: [String: String], log: Logger,
+    progress: @escaping @Sendable (Progress) -> Void
   ) {
     self.domain = domain
     self.facts = facts

@@ -51,7 +51,8 @@ extension IntegrationTests {
           + "connect to keystone.test with status 403"),
       ProxyCase(
         variables: ["https_proxy": "127.0.0.1:PORT", "OS_AUTH_URL": "https://keystone.test:5000"],
-        status: 407, exit: 4, reason: "Put the proxy's user and password into the URL in https_proxy"),
+        status: 407, exit: 4,
+        reason: "Put the proxy's user and password into the URL in https_proxy"),
     ]
 
     @Test("A proxy that refuses is named and not taken for the service", arguments: proxies)

@@ -123,7 +123,8 @@ extension IntegrationTests {
       #expect(outcome.errors.contains(there) && !outcome.errors.contains("`rm "))
       try await Lab.imageCreate("--recover", server).expect(1, error: there)
       #expect(
-        try await Lab.virsh("domblklist", server).contains("\(Lab.spoolFolder)/\(folder)/qemu/delta"))
+        try await Lab.virsh("domblklist", server).contains(
+          "\(Lab.spoolFolder)/\(folder)/qemu/delta"))
       try await Guests.expectAlive(server)
       // Back to where it was, as the message says.
       _ = try await Lab.virsh(

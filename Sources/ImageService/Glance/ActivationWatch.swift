@@ -39,7 +39,8 @@ struct ActivationWatch {
       }
       guard .now - lastChange < limit else {
         throw unsettled(
-          "Image \(id.path) stayed \(status(last?.status)) for \(limit.text) after it was sent.", nil)
+          "Image \(id.path) stayed \(status(last?.status)) for \(limit.text) after it was sent.",
+          nil)
       }
       if !didTell, .now - began > min(limits.idle, limit) / 2 {
         didTell = true
@@ -109,7 +110,8 @@ struct ActivationWatch {
   private func unsettled(_ reason: String, _ cause: ImageServiceError?) -> ImageServiceError {
     ImageServiceError(
       .imageUnsettled, reason: reason,
-      remedy: "Check Glance, then run the command again, with a longer --upload-patience if Glance is "
+      remedy:
+        "Check Glance, then run the command again, with a longer --upload-patience if Glance is "
         + "slow.",
       cause: cause)
   }

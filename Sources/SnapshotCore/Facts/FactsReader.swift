@@ -90,7 +90,8 @@ public struct FactsReader: Sendable {
     {
       facts.isClonable = FileSystem.holding(path)?.id == spool.id
     }
-    facts.networkFileSystem = facts.chain.lazy
+    facts.networkFileSystem =
+      facts.chain.lazy
       .compactMap { FileSystem.holding($0.path)?.networkName }.first
     if let path = disk.source.path {
       facts.otherServer = try await ActiveDisks(besides: domain.uuid, on: domain.connection)

@@ -11,7 +11,9 @@ enum SharedFolder {
     var path = FilePath(folder)
     while FileIdentity(path.string) == nil, path.removeLastComponent() {}
     // Two hosts can share one; sockets and locks in it they do not share.
-    guard let system = FileSystem.holding(path.string), system.networkName == nil else { return false }
+    guard let system = FileSystem.holding(path.string), system.networkName == nil else {
+      return false
+    }
     let file = path.appending(".image-create-\(UUID().uuidString)")
     guard
       let descriptor = try? FileDescriptor.open(

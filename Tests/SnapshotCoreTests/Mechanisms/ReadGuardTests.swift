@@ -30,7 +30,8 @@ import Testing
     var node = StorageNode(.file(path ?? disk), format: .raw)
     node.isShared = isShared
     return ReadGuard(
-      DiskFile(node, isOwn: isOwn), besides: folder.file("run"), of: domain, log: Logger(label: "test"))
+      DiskFile(node, isOwn: isOwn), besides: folder.file("run"), of: domain,
+      log: Logger(label: "test"))
   }
 
   /// Tries to open the disk for writing as QEMU does.
