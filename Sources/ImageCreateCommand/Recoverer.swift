@@ -95,7 +95,7 @@ struct Recoverer {
       }
       log.warning("\(Recoverer.title(run)); undoing first what it left")
       let leftovers = await undo(run) { log.info("\($0)") }
-      if let leftover = leftovers.first(where: { $0.action.concernsServer }) {
+      if let leftover = leftovers.first(where: { $0.action.hindersRuns }) {
         throw SnapshotError(
           .notRecovered,
           "server '\(server.name)' was not restored after a run that was killed: could not "

@@ -104,9 +104,7 @@ struct ImageUpload: Sendable {
     } catch {
       if Task.isCancelled || sink.passingReason(of: error) != nil { throw error }
       // Further records are created without them, too.
-      for key in added.keys { image.properties[key] = nil }
-      log.warning(
-        "could not record how the image was taken (\(Provenance.prefix)*): \(error)")
+      dropLabels(because: error)
     }
   }
 
@@ -124,7 +122,21 @@ struct ImageUpload: Sendable {
     guard let first else { return }
     image.id = UUID()
     records.append(try await undo.push(.deleteImage(id: image.id), below: first))
-    try await createRecord()
+    do {
+      try await createRecord()
+    } catch {
+      // The image is worth more than what is said of it.
+      guard !Task.isCancelled, sink.passingReason(of: error) == nil, !sink.isQuotaRefusal(error),
+        added.keys.contains(where: { image.properties[$0] != nil })
+      else { throw error }
+      dropLabels(because: error)
+      try await createRecord()
+    }
+  }
+
+  private mutating func dropLabels(because error: any Error) {
+    for key in added.keys { image.properties[key] = nil }
+    log.warning("could not record how the image was taken (\(Provenance.prefix)*): \(error)")
   }
 
   /// Deletes what earlier attempts left, which counts against the project's quota as the image does.

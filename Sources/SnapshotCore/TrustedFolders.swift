@@ -149,7 +149,7 @@ package struct TrustedFolders {
   {
     let mend = command.map { "`\($0)`" }
     guard let way = purpose.way else {
-      return "Mend it: \(mend ?? "`namei -l '\(path)'` shows the way")"
+      return "Fix it: \(mend ?? "`namei -l '\(path)'` shows the way")"
     }
     return "\(another) \(way)" + (mend.map { ", or: \($0)" } ?? "")
   }

@@ -33,6 +33,10 @@ extension Workspace {
       if let owner, getuid() == 0 {
         try FileManager.default.setAttributes(
           [.ownerAccountID: owner.user, .groupOwnerAccountID: owner.group], ofItemAtPath: file)
+        // A backup that was refused has opened it. QEMU creates nothing for a mirror, and what it
+        // could put in the delta's place would be opened by name.
+        try FileManager.default.setAttributes(
+          [.posixPermissions: 0o710], ofItemAtPath: folder + "/" + Workspace.qemuFolder)
       }
       try FileManager.default.moveItem(atPath: file, toPath: path)
     } catch {

@@ -1,4 +1,5 @@
 import Foundation
+import Subprocess
 import Testing
 
 extension IntegrationTests {
@@ -64,6 +65,28 @@ extension IntegrationTests {
             outcome.expect(1, error: "ERROR (DiskNotReadable)")
             #expect(outcome.errors.contains("\(disk) of this host, '"))
             #expect(Lab.names(in: folder) == ["other"])
+          }
+        }
+      }
+    }
+
+    @Test func `a daemon behind a forwarded socket is not taken for this host's`() async throws {
+      let server = try await Guests.prepare(.raw, .shutOff)
+      try await Scratch.folder { folder in
+        let socket = folder + "/libvirt"
+        try await leavingAsItWas(server) {
+          _ = try await Subprocess.run(
+            .name("python3"),
+            arguments: [
+              Lab.root + "/scripts/lab.d/socket_forwarder.py", socket, "/run/libvirt/libvirt-sock",
+            ], input: .none, output: .sequence, error: .discarded
+          ) { execution in
+            var lines = execution.standardOutput.strings().makeAsyncIterator()
+            _ = try await lines.next()
+            let outcome = try await Lab.imageCreate(
+              "-c", "qemu+unix:///system?socket=\(socket)", server, "x")
+            try execution.send(signal: .kill)
+            outcome.expect(1, error: "ERROR (DiskNotReadable): libvirt on host '")
           }
         }
       }

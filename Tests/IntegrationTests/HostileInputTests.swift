@@ -241,7 +241,7 @@ extension IntegrationTests {
           try await Lab.must(
             "qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", vmdk, "-F", "vmdk", disk, "1M")
           try await Lab.run(Lab.program, ["--output", image, server, "x"]).expect(
-            1, error: "ERROR (DiskNotReadable): \(vmdk) is no single sparse VMDK file")
+            1, error: "ERROR (DiskNotReadable): \(vmdk) is not a single sparse VMDK file")
           #expect(!FileManager.default.fileExists(atPath: image))
         }
       }

@@ -84,7 +84,7 @@ extension IntegrationTests {
         let outcome = try await Lab.imageCreate(
           ["--cold", server, "fault"], stoppedAt: "forget attach+"
         ) { try await Lab.must("kill", "-INT", "\($0)") }
-        outcome.expect(130, error: "the guest was asked to give up shared memory lab and still may")
+        outcome.expect(130, error: "the guest has not released shared memory lab yet")
         _ = try await Lab.virsh("resume", server)
         try await Lab.wait("the device's end") {
           try await !Lab.virsh("dumpxml", server).contains("<shmem")

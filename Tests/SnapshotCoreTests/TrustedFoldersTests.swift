@@ -139,7 +139,7 @@ import Testing
       (
         .state,
         getuid() == 0
-          ? "Mend it: `chmod o-w '" : "Name another folder with XDG_STATE_HOME, or: `chmod o-w '"
+          ? "Fix it: `chmod o-w '" : "Name another folder with XDG_STATE_HOME, or: `chmod o-w '"
       ),
     ])
   func remedies(_ purpose: TrustedFolders.Purpose, _ remedy: String) throws {

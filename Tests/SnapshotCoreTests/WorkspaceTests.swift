@@ -36,7 +36,7 @@ import Testing
     let workspace = try Self.workspace(folder)
     #expect(workspace.path("image.raw") == folder.file("run/own/image.raw"))
     #expect(workspace.pathForQEMU("disk.sock") == folder.file("run/qemu/disk.sock"))
-    #expect(workspace.folder + "/" + Backup.scratchName == folder.file("run/qemu/scratch.qcow2"))
+    #expect(Backup.scratchPath(in: workspace) == folder.file("run/qemu/scratch.qcow2"))
   }
 
   @Test(.enabled(if: getuid() == 0, "only root can give files away"))

@@ -85,7 +85,7 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
       return "this QEMU has no block jobs for disk '\(disk.target)'"
     }
     guard case .file = disk.source else {
-      return "disk '\(disk.target)' is no file (\(disk.source))"
+      return "disk '\(disk.target)' is not a file (\(disk.source))"
     }
     guard disk.format == "raw" || disk.format == "qcow2" else {
       return "a mirror of a \(disk.format) disk has not been proven"

@@ -25,12 +25,12 @@ struct ChainReader: Sendable {
       guard path.hasPrefix("/") else {
         throw SnapshotError(
           .unreadableDisk,
-          "disk '\(disk.target)' is or has below it '\(path)', which is not a file of this host",
+          "disk '\(disk.target)' uses '\(path)', which is not a file on this host",
           remedy: "Flatten the disk first, with `virsh blockpull` or `qemu-img rebase`")
       }
       if let reason = await obstacle(path) {
         throw SnapshotError(
-          .unreadableDisk, reason, remedy: "Run image-create on the host that has the disk")
+          .unreadableDisk, reason, remedy: HostProof.remedy)
       }
       let info = try await inspect(path, format: format)
       layers.append(info.layer)

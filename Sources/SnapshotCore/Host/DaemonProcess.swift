@@ -6,7 +6,16 @@ enum DaemonProcess {
   /// Whether the daemon behind a socket has the mounts and the root directory of this process.
   static func sharesFiles(_ peer: SocketPeer) -> Bool {
     let processes = answering(peer)
-    return !processes.isEmpty && processes.allSatisfy(sharesFiles)
+    return !processes.isEmpty && processes.allSatisfy { isDaemon($0) && sharesFiles($0) }
+  }
+
+  /// What forwards a socket to another host (ssh, socat) is a process of this host, too.
+  private static let daemons: Set = ["libvirtd", "virtlxcd", "virtproxyd", "virtqemud"]
+
+  private static func isDaemon(_ process: Int32) -> Bool {
+    // After an upgrade the link ends in " (deleted)".
+    let name = link("/proc/\(process)/exe")?.split(separator: "/").last?.split(separator: " ").first
+    return name.map { daemons.contains(String($0)) } ?? false
   }
 
   /// Whether a process sees the same files as this one; false if the kernel won't say.

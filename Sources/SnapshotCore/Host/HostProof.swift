@@ -8,6 +8,13 @@ internal import Libvirt
 /// files under the same paths, and an image of those would be wrong and look right. Names and
 /// identifiers of hosts prove nothing: clones share them.
 struct HostProof: Sendable {
+  /// What helps if a disk is not shown to be the guest's.
+  static var remedy: String {
+    getuid() == 0
+      ? "Run image-create on the host that has the disk"
+      : "Run image-create as root, who can see which files the daemon has, on the host that has the disk"
+  }
+
   private enum Extent: Sendable {
     /// The daemon has this process's file systems.
     case everything
@@ -75,7 +82,10 @@ struct HostProof: Sendable {
     let ours: String
 
     var remedy: String {
-      daemon == ours
+      if daemon == ours, getuid() != 0 {
+        return "Run image-create as root, who can see which files the daemon has"
+      }
+      return daemon == ours
         ? "Run image-create where the daemon runs, outside of containers and mount namespaces"
         : "Run image-create on host '\(daemon)'"
     }

@@ -11,12 +11,12 @@ enum QemuFiles {
     -> Bool
   {
     let file = try SharedFileLock(path: path)
-    if (try? file.isOpenInQemu()) == true { return true }
-    // QEMU's own /dev has other inodes, and some file systems have no locks.
     guard let identity = FileIdentity(path) else { return false }
-    return DaemonProcess.processes().contains { process in
-      isQemu(process, of: uuid) && hasOpen(process, identity)
-    }
+    let answers = DaemonProcess.processes().filter { isQemu($0, of: uuid) }
+      .compactMap { hasOpen($0, identity) }
+    // A lock may be any QEMU's: it counts only if nothing of the guest's own can be seen.
+    guard answers.isEmpty else { return answers.contains(true) }
+    return (try? file.isOpenInQemu()) == true
   }
 
   private static func isQemu(_ process: Int32, of uuid: String) -> Bool {
@@ -27,9 +27,12 @@ enum QemuFiles {
     return zip(words, words.dropFirst()).contains { $0 == "-uuid" && $1 == uuid }
   }
 
-  private static func hasOpen(_ process: Int32, _ identity: FileIdentity) -> Bool {
+  /// - Returns: nil if the kernel does not show this user what the process has open.
+  private static func hasOpen(_ process: Int32, _ identity: FileIdentity) -> Bool? {
     let folder = "/proc/\(process)/fd"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+      return nil
+    }
     return names.contains { FileIdentity("\(folder)/\($0)") == identity }
   }
 }

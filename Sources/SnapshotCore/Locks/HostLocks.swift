@@ -125,6 +125,8 @@ public struct HostLocks: Sendable {
     async throws(SnapshotError) -> Lock
   {
     if let lock = try takePlace(among: most, purpose) { return lock }
+    try? await Task.sleep(for: HostLocks.glance)
+    if let lock = try takePlace(among: most, purpose) { return lock }
     let count = most ?? HostLocks.mostSlots
     let reason = "\(count) snapshots are under way on this host, as many as --max-concurrent allows"
     guard waits else {

@@ -6,8 +6,10 @@ internal import Logging
 struct Backup {
   let context: SnapshotContext
 
-  /// The scratch file's path in the run's folder.
-  static let scratchName = Workspace.qemuFolder + "/scratch.qcow2"
+  /// The scratch file, which QEMU creates.
+  static func scratchPath(in workspace: Workspace) -> String {
+    workspace.pathForQEMU("scratch.qcow2")
+  }
 
   private var disk: String { context.plan.disk.target }
 
@@ -16,7 +18,7 @@ struct Backup {
     try context.workspace.letOwnerCreateFiles()
     let xml = Backup.xml(
       disks: context.facts.domain.disks, chosen: disk, socket: socket,
-      scratch: context.workspace.folder + "/" + Backup.scratchName)
+      scratch: Backup.scratchPath(in: context.workspace))
     // Before the freeze: the journal is not written to while the guest waits.
     try await context.undo.push(
       .abortBackup(socket: socket, wasRunning: context.facts.state != .paused))

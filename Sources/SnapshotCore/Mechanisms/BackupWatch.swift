@@ -67,7 +67,7 @@ struct BackupWatch {
   /// - Returns: why; nil when the reading is over.
   private func obstacle() async -> Ending? {
     let folder = context.workspace.folder
-    let scratch = FilePath(context.workspace.path(Backup.scratchName))
+    let scratch = FilePath(Backup.scratchPath(in: context.workspace))
     let wasRunning = context.facts.state != .paused
     var room = ScratchRoom(size: context.plan.virtualSize)
     var asked: ContinuousClock.Instant?

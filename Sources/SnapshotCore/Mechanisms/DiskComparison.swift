@@ -19,7 +19,7 @@ struct DiskComparison {
   func checkSource() async throws -> DiskDescription {
     let disks = try await FactsReader.disks(of: context.domain)
     guard let now = disks.first(where: { $0.target == disk.target }) else {
-      throw changed("it is not there any more")
+      throw changed("it no longer exists")
     }
     if now.source != disk.source {
       throw changed("it was \(disk.source) and is \(now.source) now")

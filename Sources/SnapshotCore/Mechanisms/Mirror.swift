@@ -15,6 +15,8 @@ struct Mirror {
   static func hasTarget(_ path: String) -> Bool {
     path.hasSuffix("/" + targetName)
       || FileManager.default.fileExists(atPath: Workspace.pathForQEMU(targetName, in: path))
+      // Where version 0.1.0 had it, whose journals are recovered, too.
+      || FileManager.default.fileExists(atPath: path + "/" + targetName)
   }
 
   /// How long a job may go without progress before it is given up.

@@ -63,8 +63,14 @@ struct Quiesce {
       try await moment()
       return obstacle
     }
-    try await ready()
     let thaw = try await context.undo.push(.thaw)
+    do {
+      // After the journal is synced, which may take seconds.
+      try await ready()
+    } catch {
+      await context.undo.forget(thaw)
+      throw error
+    }
     let begin: ContinuousClock.Instant
     let frozen: Int
     do {
@@ -150,8 +156,10 @@ struct Quiesce {
     context.log.warning("\(label) could not be thawed at once: \(cause.message)")
     throw SnapshotError(
       .notQuiesced,
-      "the guest agent of \(label) stopped answering while the guest was frozen; it is thawed now",
-      remedy: "Check the guest's log for why the agent ended, or use `--quiesce never`",
+      "the guest agent of \(label) did not thaw the guest in time; it is thawed now",
+      remedy: "Check the guest's log for why. A guest that takes longer than "
+        + "\(Quiesce.patience.components.seconds) s to thaw needs `--mechanism copy` or "
+        + "`--quiesce never`",
       cause: cause)
   }
 

@@ -58,6 +58,9 @@ struct ReadGuard: Sendable {
     let locks = try await BlockingCall.run { () throws(SnapshotError) in try lock() }
     defer { withExtendedLifetime(locks) {} }
     let start = try await looks(through: locks)
+    for path in files where start[path] == nil {
+      log.warning("a write to \(path) while it is read cannot be noticed")
+    }
     try await body()
     let end = try await looks(through: locks)
     for (path, look) in start where end[path] != look {
@@ -78,7 +81,9 @@ struct ReadGuard: Sendable {
         guard try source.node.isShared || !lock.isWritten() else {
           throw SnapshotError(
             .serverBusy, "\(path) is open for writing in another program",
-            remedy: "Find it with `fuser -v \(path.shellWord)` and stop it, then try again")
+            remedy:
+              "See what it is with `fuser -v \(path.shellWord)`. If it is a server, shut it down or "
+              + "take it live; otherwise try again when it has ended")
         }
         locks.append(lock)
       } catch let error as SharedFileLock.SystemError {

@@ -43,7 +43,8 @@ enum ForeignReference {
     let isSparse = header.starts(with: Data("KDMV".utf8)) && header.count >= 512
     // Little endian, and all that matters is whether it is zero.
     if isSparse, number(8, at: 12, of: header) ?? 0 != 0 { return nil }
-    return "is no single sparse VMDK file: it can name other files as its extents, which are not "
+    return
+      "is not a single sparse VMDK file: it can name other files as its extents, which are not "
       + "opened for it"
   }
 

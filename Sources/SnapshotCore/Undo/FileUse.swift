@@ -55,7 +55,7 @@ enum FileUse: Equatable {
         "Merge the file into the disk while the server runs: `\(virsh) blockpull \(name) "
         + "\(disk.shellWord) --wait`, \(recover)"
     case .mirror(let disk):
-      reason = "disk '\(disk)' of server '\(server.name)' is still copied there"
+      reason = "disk '\(disk)' of server '\(server.name)' is still being copied there"
       remedy = "End the copy: `\(virsh) blockjob \(name) \(disk.shellWord) --abort`, \(recover)"
     }
     return SnapshotError(.diskInUse, reason, remedy: remedy)

@@ -171,9 +171,17 @@ public final class Journal: Sendable {
         throw Errno.noSuchFileOrDirectory
       }
       let lines = try entries.map { try Journal.line(Record.push($0)) }
-      guard ftruncate(file.rawValue, 0) == 0 else { throw Errno(rawValue: errno) }
-      try file.writeAll(lines.reduce(header + Data("\n".utf8), +))
-      guard fdatasync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      let rest = lines.reduce(header + Data("\n".utf8), +)
+      // Over the old text, whose blocks are ours, and not with this descriptor, which appends. Killed in
+      // between, it is a damaged journal and not an empty one.
+      let over = try FileDescriptor.open(
+        FilePath(path), .writeOnly, options: [.closeOnExec, .noFollow])
+      try over.closeAfter {
+        try over.writeAll(rest)
+        guard ftruncate(over.rawValue, off_t(rest.count)) == 0, fdatasync(over.rawValue) == 0 else {
+          throw Errno(rawValue: errno)
+        }
+      }
     } catch {
       throw Journal.failure(path, error)
     }
@@ -218,8 +226,8 @@ public final class Journal: Sendable {
   private static func failure(_ path: String, _ error: any Error) -> SnapshotError {
     SnapshotError(
       .journalFailed, "the journal \(path) could not be written: \(error.tidy)",
-      remedy: "Free some space there and make the folder writable: without a journal nothing is "
-        + "begun that may have to be undone", cause: error)
+      remedy: "Free some space there and make the folder writable: no snapshot starts without a "
+        + "writable journal", cause: error)
   }
 }
 

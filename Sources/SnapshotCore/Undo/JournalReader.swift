@@ -43,7 +43,7 @@ struct JournalContent: Sendable, Equatable {
     } catch {
       throw SnapshotError(
         .journalFailed, "\(path) is damaged and can't be read",
-        remedy: "Look into it: it names what is to be undone by hand; then remove it",
+        remedy: "Undo by hand what it lists, then remove it",
         cause: error)
     }
   }

@@ -89,6 +89,12 @@ public enum UndoAction: Sendable, Equatable, Codable {
     }
   }
 
+  /// Whether no other run may begin before this is done.
+  package var hindersRuns: Bool {
+    // A device that the guest keeps until its reboot stands in nobody's way.
+    if case .attachOnceGone = self { false } else { concernsServer }
+  }
+
   /// Whether the server is not as it was until this is done.
   public var concernsServer: Bool {
     switch self {

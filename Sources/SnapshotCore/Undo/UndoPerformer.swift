@@ -186,7 +186,7 @@ public struct UndoPerformer: Sendable {
     let hasImage = try await domain.hasManagedSaveImage()
     if hasImage, saved?.isReplaced == true {
       notice(
-        "server '\(domain.name)' was started and saved again by somebody else: it is left as it is")
+        "server '\(domain.name)' was started and saved again by someone else, so it was left alone")
       return
     }
     guard try await domain.state() == .shutOff else {
@@ -218,7 +218,7 @@ public struct UndoPerformer: Sendable {
         guard let label else { return }
         throw SnapshotError(
           .notRestored,
-          "the guest was asked to give up \(label) and still may, at the latest when it reboots",
+          "the guest has not released \(label) yet; it may do so as late as its next reboot",
           remedy:
             "Run `image-create --recover \(domain.name.shellWord)` after that: it attaches the "
             + "device again")

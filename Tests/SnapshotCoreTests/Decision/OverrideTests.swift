@@ -62,8 +62,8 @@ import Testing
   private static let lxc = "the LXC driver can't save a container (stop it first, then it is read "
   private static let tooOld = "QEMU 1.2.2 with libvirt 9.0.0 is older than 1.3 with 1.0.0"
   private static let luks = "disk 'vda' is encrypted (luks) and its secret can't be used here"
-  private static let lvm = "disk 'vda' is no file (block device /dev/vg0/fed18)"
-  private static let rbd = "disk 'vda' is no file (rbd:vms/fed18)"
+  private static let lvm = "disk 'vda' is not a file (block device /dev/vg0/fed18)"
+  private static let rbd = "disk 'vda' is not a file (rbd:vms/fed18)"
   private static let unreadable =
     "disk 'vda' is neither file nor block device (rbd:vms/fed18)"
   private static let undefine = "the server must be undefined for it, and "
@@ -108,7 +108,7 @@ import Testing
     (.copy, .noBlockJobs, "this QEMU has no block jobs for disk 'vda'"),
     (.copy, .logicalVolume, lvm),
     (.copy, .rbd, rbd),
-    (.copy, .volume, "disk 'vda' is no file (source of type 'volume')"),
+    (.copy, .volume, "disk 'vda' is not a file (source of type 'volume')"),
     (.copy, .vmdkFile, "a mirror of a vmdk disk has not been proven"),
     (.copy, .transientDisk, "disk 'vda' is transient"),
     (.copy, .encrypted, luks),

@@ -103,7 +103,7 @@ import Testing
       try await Command.run(
         "qemu-img", "create", "-q", "-f", "vmdk", "-o", "subformat=\(subformat)", path, "1M")
       let reason = try #require(try await fault(path, format: "vmdk")).reason
-      #expect(reason.hasPrefix("\(path) is no single sparse VMDK file"))
+      #expect(reason.hasPrefix("\(path) is not a single sparse VMDK file"))
     }
     let path = folder.path + "/sparse.vmdk"
     try await Command.run(

@@ -80,7 +80,7 @@ import Testing
     #expect(
       try await reason(context(source: other)).hasSuffix("it was \(top) and is \(other) now"))
     try FileManager.default.removeItem(atPath: folder.file("run"))
-    #expect(try await reason(context(target: "vdb")).hasSuffix("it is not there any more"))
+    #expect(try await reason(context(target: "vdb")).hasSuffix("it no longer exists"))
   }
 
   @Test func `a data file that appears is not opened`() async throws {

@@ -50,7 +50,7 @@ import Testing
   ]
 
   private static let vmdk =
-    "is no single sparse VMDK file: it can name other files as its extents, which are not opened "
+    "is not a single sparse VMDK file: it can name other files as its extents, which are not opened "
     + "for it"
 
   @Test(arguments: table)

@@ -274,7 +274,7 @@ import Testing
       try Journal.open(Self.header, at: Journal.newPath(of: Self.server, in: path))
     }
     #expect(error.code == .unsafeFolder)
-    #expect(error.remedy == "Mend it: `chown root '\(path)'`")
+    #expect(error.remedy == "Fix it: `chown root '\(path)'`")
     #expect(try FileManager.default.contentsOfDirectory(atPath: path) == [])
   }
 

@@ -112,7 +112,7 @@ import Testing
       notices.withLock { $0 }
         == (isOurs
           ? []
-          : ["server 'one' was started and saved again by somebody else: it is left as it is"]))
+          : ["server 'one' was started and saved again by someone else, so it was left alone"]))
   }
 
   /// What `endBackup` sees of a job, one look after the other; the last one stays.
