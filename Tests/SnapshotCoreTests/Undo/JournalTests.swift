@@ -202,7 +202,10 @@ import Testing
   @Test func `a journal that cannot say that an image is to stay is removed`() async throws {
     let folder = try TemporaryFolder()
     let path = folder.file("a.journal")
-    try Data("{}\n".utf8).write(to: URL(filePath: path))
+    // A link, which is read but not written through.
+    try Data("{}\n".utf8).write(to: URL(filePath: folder.file("elsewhere")))
+    try FileManager.default.createSymbolicLink(
+      atPath: path, withDestinationPath: folder.file("elsewhere"))
     let full = try FileDescriptor.open(FilePath("/dev/full"), .readWrite)
     let journal = Journal(path: path, file: full)
     struct Broken: Error {}
