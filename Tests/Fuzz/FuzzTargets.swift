@@ -20,9 +20,11 @@ enum FuzzTargets {
       guard let token = try? Token(answer(data, status: 201)) else { return }
       _ = token.lives(.seconds(300))
       let catalog = token.catalog
-      let url = try? catalog.imageEndpoint(region: nil, interfaces: ["public", "internal"])
-      _ = url.flatMap { try? ServiceURL.base($0, version: "v2", source: "the catalog") }?.label
-      _ = try? catalog.imageEndpoint(region: "none", interfaces: ["admin"])
+      let found = try? catalog.imageEndpoints(region: nil, interfaces: ["public", "internal"])
+      for endpoint in found ?? [] {
+        _ = try? ServiceURL.base(endpoint.url, version: "v2", source: "the catalog").label
+      }
+      _ = try? catalog.imageEndpoints(region: "none", interfaces: ["admin"])
     },
     "journal": { data in
       guard let content = try? JournalContent.parse(data, path: "/j") else { return }
@@ -31,6 +33,9 @@ enum FuzzTargets {
         _ = action.purpose
         _ = action.command(server: content.header.serverName, uri: content.header.uri)
       }
+    },
+    "disk-header": { data in
+      for format in StorageFormat.allCases { _ = ForeignReference.find(in: data, format: format) }
     },
     "quota": { data in
       let quota = try? answer(data).decode(ImageQuota.self)
