@@ -203,10 +203,10 @@ extension IntegrationTests {
           try await expect("ERROR (DiskNotReadable): the backing chain of disk 'vda' leads back to")
 
           try await create(disk, over: "nbd://127.0.0.1:1/x")
-          try await expect("'nbd://127.0.0.1:1/x', which is not a file of this host")
+          try await expect("'nbd://127.0.0.1:1/x', which is not a file on this host")
 
           try await create(disk, over: "json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}")
-          try await expect("which is not a file of this host")
+          try await expect("which is not a file on this host")
 
           try await Lab.must(
             "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=\(folder)/data.raw", disk,

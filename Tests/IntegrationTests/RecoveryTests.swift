@@ -115,7 +115,7 @@ extension IntegrationTests {
       killed.expect(128 + SIGKILL)
       for verb in ["start", "managedsave"] { _ = try await Lab.virsh(verb, server) }
       let outcome = try await Lab.imageCreate("--recover", server)
-      outcome.expect(0, error: "was started and saved again by somebody else")
+      outcome.expect(0, error: "was started and saved again by someone else")
       #expect(try await Lab.virsh("domstate", server) == "shut off")
       #expect(Lab.names(in: Self.journals) == [])
       _ = try await Lab.virsh("start", server)

@@ -45,7 +45,7 @@ extension IntegrationTests {
           try await Lab.wait("the run's end") { !Lab.runs(process) }
         }
       }
-      outcome.expect(1, error: "ERROR (ServerBusy)")
+      outcome.expect(5, error: "ERROR (ServerBusy)")
       try await Guests.expectAlive(server)
     }
 

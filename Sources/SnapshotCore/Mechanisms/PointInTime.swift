@@ -24,7 +24,7 @@ struct SnapshotContext: Sendable {
   func node() throws(SnapshotError) -> StorageNode {
     guard let node = StorageNode(chain: chain) else {
       throw SnapshotError(
-        .unreadableDisk, "disk '\(plan.disk.target)' of \(facts.label) is not a file of this host",
+        .unreadableDisk, "disk '\(plan.disk.target)' of \(facts.label) is not a file on this host",
         remedy: "Take it live with the mechanism 'backup'")
     }
     return node
