@@ -69,7 +69,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     switch error.code {
     // Nobody can sign in with settings that are missing or contradict each other.
     case .unauthorized, .forbidden, .badConfiguration: .denied
-    // What answers 503 or the like may be back; what nobody answers may be a wrong address.
+    // A service that answers 503 may recover; one that does not answer may be a wrong address.
     case .unavailable: .busy
     default: isDenied(error.cause) ? .denied : .failed
     }

@@ -75,7 +75,7 @@ extension ImageServiceError {
     public static let hashMismatch = Self(rawValue: "hashMismatch")
     /// The stored length is another than the one sent.
     public static let sizeMismatch = Self(rawValue: "sizeMismatch")
-    /// Somebody deleted the image meanwhile.
+    /// Somebody deleted the image during the run.
     public static let imageGone = Self(rawValue: "imageGone")
     /// The service gave the image up (`killed`).
     public static let imageKilled = Self(rawValue: "imageKilled")

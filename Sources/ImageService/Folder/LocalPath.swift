@@ -31,7 +31,7 @@ enum LocalPath {
       let size = (attributes?[.size] as? NSNumber)?.int64Value
     else {
       throw ImageServiceError(
-        .imageGone, reason: "\(path) was not there any more: somebody removed it meanwhile.",
+        .imageGone, reason: "\(path) no longer exists: somebody removed it during the run.",
         remedy: "Make the image again.")
     }
     return size

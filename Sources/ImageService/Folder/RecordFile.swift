@@ -34,7 +34,7 @@ struct RecordFile {
       return try JSONDecoder().decode(ImageRecord.self, from: json)
     } catch {
       throw ImageServiceError(
-        .imageGone, reason: "\(path) could not be read; somebody removed or changed it meanwhile.",
+        .imageGone, reason: "\(path) could not be read; somebody removed or changed it since.",
         remedy: "Make the image again.", cause: error)
     }
   }

@@ -86,7 +86,7 @@ public final class SingleFileStore: ImageStore {
 
   /// Compares the length of the file and gives it its name.
   ///
-  /// - Throws: `fileExists` if somebody took the name meanwhile.
+  /// - Throws: `fileExists` if somebody has taken the name since.
   public func finish(
     _ id: UUID, receipt: Receipt, body: any ImageBody
   ) async throws(ImageServiceError) -> ImageRecord {

@@ -7,7 +7,7 @@ public enum Mechanism: String, Sendable, Hashable, CaseIterable {
   /// `virDomainBlockCopy` with TRANSIENT_JOB into a delta, ended by `virDomainBlockJobAbort`.
   case copy
   /// `virDomainBlockRebase` into a delta, ended by `virDomainBlockJobAbort`; the domain must be
-  /// transient meanwhile.
+  /// transient during that time.
   case rebase
   /// `virDomainManagedSave`: the guest is down while its disk is read.
   case managedSave

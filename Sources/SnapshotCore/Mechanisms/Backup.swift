@@ -38,7 +38,7 @@ struct Backup {
       StorageNode(.nbd(NBDExport(socketPath: socket, name: disk)), format: .raw))
   }
 
-  /// A begin behind another job waits 30 s for the state lock, with the guest frozen meanwhile.
+  /// A begin behind another job waits 30 s for the state lock while the guest is frozen.
   private func checkIdle() async throws {
     var hasBlockJob = false
     if context.facts.disks[disk]?.blockJob != .unsupported {

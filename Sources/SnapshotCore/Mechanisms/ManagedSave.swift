@@ -29,7 +29,7 @@ struct ManagedSave {
   /// Clones the disk's own file within its file system. What lies below it nobody writes to.
   ///
   /// - Returns: false where the file system does not do it after all; the file is then read where
-  ///   it is, with the guest down meanwhile.
+  ///   it is, while the guest is down.
   private func isCloned(_ path: String, to clone: String) async throws(SnapshotError) -> Bool {
     do {
       try await HostProgram.cp.run(["--reflink=always", "--", path, clone], about: path)
